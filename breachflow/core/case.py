@@ -1,0 +1,317 @@
+"""The case: everything known about one suspected breach, and what a step changes about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from breachflow.core.assessment import AnswerBasis, Exemption, InformHow, Risk
+from breachflow.core.decision import FilingKind
+from breachflow.core.facts import Facts, Instant, Role
+
+
+class Stage(StrEnum):
+    """Where a case stands.
+
+    `suspected`: under triage, clocks run provisionally. `confirmed`: a person has set the instant of awareness.
+    `handled`: every duty that runs to a deadline is discharged; complements may follow. `closed`: done.
+    `dismissed`: no personal-data breach.
+    """
+
+    SUSPECTED = "suspected"
+    CONFIRMED = "confirmed"
+    HANDLED = "handled"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+Confidence = Literal["verified", "extracted", "mapped", "estimated"]
+
+
+class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact of a case: its value in JSON types, where it comes from, since when, and how sure it is.
+
+    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY`, or `person:WHO`.
+    """
+
+    value: Any
+    origin: str
+    at: Instant
+    confidence: Confidence
+
+
+class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An instant at which the organisation may have become aware; a person chooses among them."""
+
+    at: Instant
+    kind: Literal["detection", "report", "processor_notice", "confirmed_verdict"]
+    origin: str
+    recorded_at: Instant
+
+
+class Awareness(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The instant of awareness as a person set it, and why; what a form states is only ever this one."""
+
+    at: Instant
+    by: str
+    reason: str
+    recorded_at: Instant
+    evidence: str = ""
+
+
+class Proposal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The engine's answer for one part of the case, in short; the register keeps it whole."""
+
+    risk: Risk
+    notify_authority: bool
+    notify_controllers: bool
+    inform_people: bool
+    inform_how: InformHow
+    basis: AnswerBasis
+    exemption: Exemption | None = None
+
+
+class Filing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A notification filed with an authority."""
+
+    at: Instant
+    kind: FilingKind
+    reference: str
+    authority: str
+    by: str
+
+
+class Exempted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The decision not to notify: the DPO's advice and the controller's decision, two people."""
+
+    at: Instant
+    by: str
+    reason: str
+    advised_by: str
+    advice: str
+
+
+class InformedPeople(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """People were informed, or the recorded reason why they need not be."""
+
+    at: Instant
+    by: str
+    means: str = ""
+    count: int | None = None
+    exemption: Literal["a", "b", "c", "no_high_risk"] | None = None
+    reason: str = ""
+
+
+class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One controller's part of the breach, with its own assessment and duties: one notification per controller."""
+
+    controller: str
+    role: Role | None = None
+    processing: str | None = None
+    proposal: Proposal | None = None
+    filings: tuple[Filing, ...] = ()
+    exempted: Exempted | None = None
+    informed: InformedPeople | None = None
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """A deadline that no longer governs; it stays visible."""
+
+    act_by: Instant
+    started: Instant
+    moved_at: Instant
+    because: str
+
+
+Stop = Literal["met", "late", "lifted"]
+ClockState = Literal["provisional", "running", "overdue", "met", "late", "lifted"]
+
+
+class Clock(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One running duty: which regime, for which controller, since when, until when, and how far its ladder has come.
+
+    `id` is `REGIME` or `REGIME:CONTROLLER`. `rung` counts the rungs already fired; `next_rung_at` is the next instant
+    at which somebody must be told, and nothing but a stop makes it `None`.
+    """
+
+    id: str
+    regime: str
+    started: Instant
+    act_by: Instant
+    because: str
+    controller: str | None = None
+    legal_latest: Instant | None = None
+    provisional: bool = False
+    stopped_at: Instant | None = None
+    stop: Stop | None = None
+    done_at: Instant | None = None
+    done_reference: str = ""
+    earlier: tuple[Moved, ...] = ()
+    rung: int = 0
+    climbed: int = 0
+    told_at: Instant | None = None
+    acked_by: str | None = None
+    acked_until: Instant | None = None
+    next_rung_at: Instant | None = None
+
+
+class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One suspected breach, with its parts, facts, clocks and the head of its register chain.
+
+    `version` counts changes and is what compare-and-set compares. `seq` and `head` are the number and the hash of the
+    last register entry; the store sets them.
+    `material` is the version at which something that a draft states changed last: drafts older than it are stale.
+    `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
+    event ("false_positive") that awaits a person's decision.
+    """
+
+    id: str
+    version: int
+    stage: Stage
+    title: str
+    source: str
+    opened_at: Instant
+    parts: tuple[Part, ...]
+    profile: str
+    facts: dict[str, Known] = {}
+    candidates: tuple[Candidate, ...] = ()
+    aware: Awareness | None = None
+    clocks: tuple[Clock, ...] = ()
+    assets: tuple[str, ...] = ()
+    events: int = 0
+    flagged: str | None = None
+    alarm: bool = False
+    material: int = 0
+    closed_at: Instant | None = None
+    seq: int = 0
+    head: str = ""
+
+
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the register, Art. 33(5): what happened, when, by whom. `body` holds no personal data.
+
+    `sealed` is what may hold personal data: it is encrypted under the case's key and only its digest is chained.
+    """
+
+    at: Instant
+    kind: str
+    by: str
+    body: dict[str, Any]
+    sealed: dict[str, Any] | None = None
+
+
+NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "quarantine"]
+
+
+class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One mail to one person of the organisation, owed since `at`; `id` is the same for the same duty, always.
+
+    `rungs` names the clocks that speak, each with its rung (`T-24`, `T+4`). `tried` are the people to whom the same
+    duty was addressed before this one and who could not be reached.
+    """
+
+    id: str
+    kind: NoticeKind
+    to: str
+    at: Instant
+    case: str | None = None
+    rungs: tuple[tuple[str, str], ...] = ()
+    tried: tuple[str, ...] = ()
+    detail: dict[str, Any] = {}
+
+
+Disposition = Literal["opened", "attached", "screened"]
+
+
+class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event as it is kept: its identity, its content's hash, what became of it and why.
+
+    `identity` and `content` are 16-byte digests; `sealed` (title, description, users) and `raw` are kept encrypted.
+    """
+
+    identity: bytes
+    content: bytes
+    source: str
+    received_at: Instant
+    detected_at: Instant
+    format: str
+    disposition: Disposition
+    because: str
+    raw: bytes
+    case: str | None = None
+    revision: bool = False
+
+
+class Settled(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of an attempt to deliver a notice: the outbox row's new state.
+
+    `sent`: the provider took it under `reference`. `retry`: try again at `next_at`. `failed`: given up, the next person
+    is told instead. `dropped`: no longer owed (acknowledged or filed before it left).
+    """
+
+    notice: str
+    state: Literal["sent", "retry", "failed", "dropped"]
+    at: Instant
+    next_at: Instant | None = None
+    reference: str = ""
+    error: str = ""
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """How a later event finds this case: a correlation key, and until when it counts (`None`: for ever)."""
+
+    key: str
+    case: str
+    until: Instant | None = None
+
+
+class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that one step changes, written in one transaction or not at all.
+
+    `was` is the version of the case that was read; 0 for a new case. `case` is `None` where only an event is recorded.
+    """
+
+    case: Case | None = None
+    was: int = 0
+    entries: tuple[Entry, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    received: tuple[Received, ...] = ()
+    keys: tuple[Key, ...] = ()
+    settled: tuple[Settled, ...] = ()
+
+
+def facts_of(case: Case, part: Part | None = None) -> Facts:
+    """Return what is known of the case as facts; with `part`, as its controller's scope overrides them."""
+    values = {name: known.value for name, known in case.facts.items()}
+    scopes = values.pop("scopes", None) or ()
+    if part is None:
+        return msgspec.convert(values | ({"scopes": scopes} if scopes else {}), Facts)
+    for scope in scopes:
+        if scope.get("controller") in (None, part.controller) and scope.get("processing") == part.processing:
+            values |= {name: value for name, value in scope.items() if name not in ("controller", "processing")}
+    if part.role is not None:
+        values.setdefault("role", part.role)
+    return msgspec.convert(values, Facts)
+
+
+def is_open(case: Case) -> bool:
+    """Whether somebody still has something to do about the case."""
+    return case.stage not in (Stage.CLOSED, Stage.DISMISSED)
+
+
+def next_rung_at(case: Case) -> datetime | None:
+    """Return the next instant at which somebody must be told about this case, or `None`."""
+    return min((clock.next_rung_at for clock in case.clocks if clock.next_rung_at is not None), default=None)
+
+
+def most_urgent_at(case: Case) -> datetime | None:
+    """Return the earliest deadline still running, or `None` where none is."""
+    return min((clock.act_by for clock in case.clocks if clock.stop is None), default=None)
+
+
+class IllegalMove(Exception):  # noqa: N818 - named for what happened, as the field says it.
+    """What was asked does not fit the case; the message says which moves are open."""

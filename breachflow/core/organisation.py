@@ -1,0 +1,166 @@
+"""What the organisation decides: its controllers, people, ladder, data map and policy (the organisation file)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from breachflow.core.assessment import RiskPolicy
+from breachflow.core.event import Severity
+from breachflow.core.facts import Basis, Country, DataKind, People, Role
+
+Lang = Literal["fr", "en"]
+Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
+Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
+
+
+class Person(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Somebody who is told: a name, a rank on the ladder, an address. A mailbox is a person here."""
+
+    id: Ident
+    rank: Rank
+    name: str
+    email: Email
+    function: str = ""
+    phone: str = ""
+    lang: Lang | None = None
+
+
+class Controller(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A controller of the organisation, Art. 4(7): one notification each, by SIREN."""
+
+    id: Ident
+    name: str
+    siren: Annotated[str, Meta(pattern=r"^\d{9}$")] = ""
+    vat: str = ""
+    sector: str = ""
+    size: str = ""
+    address: str = ""
+    postcode: str = ""
+    city: str = ""
+    country: Country = "FR"
+    representative: str = ""
+    representative_function: str = ""
+    representative_email: str = ""
+    dpo: Ident | None = None
+    dpo_designation: str = ""
+    contact_address: str = ""
+    authority: str = "CNIL"
+    dora: bool = False
+    nis2: bool = False
+    cyber_insured: bool = False
+
+
+class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One line of the data map: which assets, and what the organisation already knows about the data on them.
+
+    `match` are exact names, patterns with `*`, or address ranges. `at_rest` is the protection of the storage itself
+    (disk encryption): it speaks for a lost or stolen device, never for a running system.
+    """
+
+    id: Ident
+    match: tuple[str, ...]
+    personal_data: bool | None = None
+    controller: Ident | None = None
+    processing: str | None = None
+    role: Role | None = None
+    data: tuple[DataKind, ...] | None = None
+    people: tuple[People, ...] | None = None
+    people_count: Annotated[int, Meta(ge=0)] | None = None
+    people_count_basis: Basis | None = None
+    records_count: Annotated[int, Meta(ge=0)] | None = None
+    countries: tuple[Country, ...] | None = None
+    at_rest: Literal["intact", "weak", "none"] | None = None
+    backup: Literal["full", "partial", "none"] | None = None
+    clients: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Screening(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which events open a case.
+
+    An event that states facts of a breach always does. `mapped_from` is the severity from which an event on an asset
+    with personal data does; `unmapped_from`, one on an asset of which nothing is known: unknown is not "no".
+    """
+
+    mapped_from: Severity = "medium"
+    unmapped_from: Severity = "high"
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 365
+
+
+class Correlation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """When events belong to one case without saying so: same asset and same type within so many hours; 0 never."""
+
+    window_hours: Annotated[float, Meta(ge=0, le=720)] = 24
+
+
+class Rung(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One step of the ladder: so many hours before the deadline of a 72-hour clock, these ranks are told."""
+
+    before_hours: Annotated[float, Meta(ge=0, le=10_000)]
+    tell: tuple[Rank, ...]
+
+
+class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Who is told when. Rungs are for a 72-hour clock; shorter and longer clocks use the same shape, scaled."""
+
+    rungs: tuple[Rung, ...] = (
+        Rung(before_hours=72, tell=("dpo",)),
+        Rung(before_hours=48, tell=("dpo",)),
+        Rung(before_hours=24, tell=("dpo", "deputy")),
+        Rung(before_hours=12, tell=("dpo", "deputy", "ciso")),
+        Rung(before_hours=6, tell=("dpo", "deputy", "ciso")),
+        Rung(before_hours=2, tell=("dpo", "deputy", "ciso", "executive")),
+        Rung(before_hours=0, tell=("dpo", "deputy", "ciso", "executive")),
+    )
+    overdue_every_hours: Annotated[float, Meta(ge=0.25, le=24)] = 4
+    climb: tuple[Rank, ...] = ("dpo", "deputy", "ciso", "executive")
+    climb_after_hours: Annotated[float, Meta(ge=0.25, le=72)] = 12
+    ack_hours: Annotated[float, Meta(ge=0.25, le=24)] = 4
+    ack_minutes_last_six_hours: Annotated[float, Meta(ge=1, le=120)] = 15
+
+
+class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the organisation wants its duties met; nothing here can lower the law's."""
+
+    awareness: Literal["detection"] = "detection"
+    public_commitment: bool = False
+    inform_target_hours: Annotated[float, Meta(ge=1, le=720)] = 72
+    processor_notice_hours: Annotated[float, Meta(ge=1, le=72)] = 24
+    risk: RiskPolicy = RiskPolicy()
+    screening: Screening = Screening()
+    correlation: Correlation = Correlation()
+    ladder: Ladder = Ladder()
+
+
+class Organisation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The organisation file, whole."""
+
+    name: str
+    controllers: Annotated[tuple[Controller, ...], Meta(min_length=1)]
+    people: Annotated[tuple[Person, ...], Meta(min_length=1)]
+    zone: str = "Europe/Paris"
+    languages: tuple[Lang, ...] = ("fr", "en")
+    default_controller: Ident | None = None
+    sender: Email = "breachflow@localhost"
+    datamap: tuple[Asset, ...] = ()
+    policy: Policy = Policy()
+
+    def controller(self, ident: str) -> Controller | None:
+        """The controller of that id, or `None`."""
+        return next((controller for controller in self.controllers if controller.id == ident), None)
+
+    def person(self, ident: str) -> Person | None:
+        """The person of that id, or `None`."""
+        return next((person for person in self.people if person.id == ident), None)
+
+    def ranked(self, rank: Rank) -> tuple[Person, ...]:
+        """Everybody of that rank, in the file's order."""
+        return tuple(person for person in self.people if person.rank == rank)
+
+    @property
+    def default(self) -> Controller:
+        """The controller of an event of which nothing says whose data it concerns."""
+        return next((c for c in self.controllers if c.id == self.default_controller), self.controllers[0])

@@ -107,7 +107,10 @@ class InformedPeople(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One controller's part of the breach, with its own assessment and duties: one notification per controller."""
+    """One controller's part of the breach, with its own assessment and duties: one notification per controller.
+
+    `reassessed_at` is when new facts overturned a decision not to notify: the clock runs from there.
+    """
 
     controller: str
     role: Role | None = None
@@ -116,6 +119,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     filings: tuple[Filing, ...] = ()
     exempted: Exempted | None = None
     informed: InformedPeople | None = None
+    reassessed_at: Instant | None = None
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -166,7 +170,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last register entry; the store sets them.
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
-    event ("false_positive") that awaits a person's decision.
+    event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
+    candidates recorded since then count.
     """
 
     id: str
@@ -177,6 +182,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     opened_at: Instant
     parts: tuple[Part, ...]
     profile: str
+    triage_from: Instant
     facts: dict[str, Known] = {}
     candidates: tuple[Candidate, ...] = ()
     aware: Awareness | None = None
@@ -185,6 +191,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: int = 0
     flagged: str | None = None
     alarm: bool = False
+    reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
     seq: int = 0
@@ -273,6 +280,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one step changes, written in one transaction or not at all.
 
     `was` is the version of the case that was read; 0 for a new case. `case` is `None` where only an event is recorded.
+    `warnings` are for the person who decided; the register has them too.
     """
 
     case: Case | None = None
@@ -282,6 +290,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: tuple[Received, ...] = ()
     keys: tuple[Key, ...] = ()
     settled: tuple[Settled, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def facts_of(case: Case, part: Part | None = None) -> Facts:

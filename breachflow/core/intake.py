@@ -1,0 +1,178 @@
+"""One batch of events becomes one set of changes: duplicates, revisions, screening, correlation, cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from breachflow.core import lifecycle
+from breachflow.core.case import Case, Change, Received, Stage
+from breachflow.core.charter import Charter
+from breachflow.core.correlation import lookup_keys
+from breachflow.core.event import SecurityEvent
+from breachflow.core.identity import case_id, content_of, event_identity
+from breachflow.core.screening import Screened, screen
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """What became of a batch; `received` is the sum of the others."""
+
+    opened: int = 0
+    attached: int = 0
+    screened: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+    @property
+    def received(self) -> int:
+        """How many records came in."""
+        return self.opened + self.attached + self.screened + self.duplicates + self.quarantined
+
+    def __add__(self, other: Tally) -> Tally:
+        """Add up two batches."""
+        return Tally(
+            opened=self.opened + other.opened,
+            attached=self.attached + other.attached,
+            screened=self.screened + other.screened,
+            duplicates=self.duplicates + other.duplicates,
+            quarantined=self.quarantined + other.quarantined,
+        )
+
+
+class Arrival(Struct, frozen=True):
+    """One event as it came in: what it says, its bytes, and the two digests that tell a replay from a revision."""
+
+    event: SecurityEvent
+    raw: bytes
+    identity: bytes
+    content: bytes
+    lookup: tuple[str, ...]
+
+
+class Known(Struct, frozen=True):
+    """What the store knows about a batch: seen identities with their contents, keys that lead to cases, the cases."""
+
+    contents: Mapping[bytes, Mapping[bytes, str | None]]
+    keys: Mapping[str, str]
+    cases: Mapping[str, Case]
+
+
+class Outcome(Struct, frozen=True):
+    """The changes of a batch, at most one for each case, and its tally."""
+
+    changes: tuple[Change, ...]
+    tally: Tally
+
+
+def arrival(event: SecurityEvent, raw: bytes) -> Arrival:
+    """Return the event with its digests and the keys under which its case may be found."""
+    return Arrival(event, raw, event_identity(event.source, event.id), content_of(raw), lookup_keys(event))
+
+
+def taken_in(arrivals: Sequence[Arrival], known: Known, charter: Charter, now: datetime, attempt: int = 0) -> Outcome:
+    """Decide about every event of a batch in order, each seeing what those before it did."""
+    batch = _Batch(known, charter, now, attempt)
+    for one in arrivals:
+        batch.take(one)
+    return Outcome(tuple(batch.changes()), batch.tally)
+
+
+class _Batch:
+    """The state of a batch while it is worked through: the cases as they are by now, and what is to be written."""
+
+    def __init__(self, known: Known, charter: Charter, now: datetime, attempt: int) -> None:
+        self.charter, self.now, self.attempt = charter, now, attempt
+        self.contents = {identity: dict(contents) for identity, contents in known.contents.items()}
+        self.keys = dict(known.keys)
+        self.cases = dict(known.cases)
+        self.steps: dict[str, list[Change]] = {}
+        self.screened: list[Received] = []
+        self.tally = Tally()
+
+    def take(self, one: Arrival) -> None:
+        """Take in one event."""
+        seen = self.contents.setdefault(one.identity, {})
+        if one.content in seen:
+            self.tally += Tally(duplicates=1)
+            return
+        lines = self.charter.datamap.find(one.event.assets)
+        outcome = screen(one.event, lines, self.charter.policy.screening)
+        received = self._received(one, outcome, revision=bool(seen))
+        case = self._found(one, seen, outcome)
+        if case is not None:
+            change = lifecycle.attached(case, one.event, received, self.charter, self.now)
+            self.tally += Tally(attached=1)
+        elif outcome.opens:
+            new_id = case_id(one.event.source, one.event.id, self.now, self._attempts(one.event))
+            change = lifecycle.opened(new_id, one.event, received, self.charter, self.now)
+            self.tally += Tally(opened=1)
+        else:
+            self.screened.append(received)
+            seen[one.content] = None
+            self.tally += Tally(screened=1)
+            return
+        after = change.case
+        if after is None:
+            raise AssertionError("an event that is not screened out changes a case")
+        self.cases[after.id] = after
+        self.steps.setdefault(after.id, []).append(change)
+        seen[one.content] = after.id
+        for key in change.keys:
+            self.keys[key.key] = after.id
+
+    def changes(self) -> list[Change]:
+        """Return one change for each case, its steps put together, and one for what was screened out."""
+        together = [_together(steps) for steps in self.steps.values()]
+        return [*together, Change(received=tuple(self.screened))] if self.screened else together
+
+    def _found(self, one: Arrival, seen: Mapping[bytes, str | None], outcome: Screened) -> Case | None:
+        """Return the case that the event belongs to: the one its identity is in, the one it names, or its assets' one."""
+        for case in seen.values():
+            if case is not None and case in self.cases:
+                return self.cases[case]
+        for key in one.lookup:
+            found = self.cases.get(self.keys.get(key, ""))
+            if found is None:
+                continue
+            if one.event.case:
+                return found
+            # By its assets alone an event that opens nothing belongs to no case, and a closed one is not disturbed.
+            if outcome.opens and found.stage not in (Stage.CLOSED, Stage.DISMISSED):
+                return found
+        return None
+
+    def _attempts(self, event: SecurityEvent) -> int:
+        attempt = self.attempt
+        while case_id(event.source, event.id, self.now, attempt) in self.cases:
+            attempt += 1
+        return attempt
+
+    def _received(self, one: Arrival, outcome: Screened, *, revision: bool) -> Received:
+        return Received(
+            identity=one.identity,
+            content=one.content,
+            source=one.event.source,
+            received_at=self.now,
+            detected_at=one.event.detected_at,
+            format=one.event.format,
+            disposition="screened",
+            because=outcome.because,
+            raw=one.raw,
+            revision=revision,
+        )
+
+
+def _together(steps: Sequence[Change]) -> Change:
+    if len(steps) == 1:
+        return steps[0]
+    return replace(
+        steps[-1],
+        was=steps[0].was,
+        entries=tuple(entry for step in steps for entry in step.entries),
+        notices=tuple({notice.id: notice for step in steps for notice in step.notices}.values()),
+        received=tuple(received for step in steps for received in step.received),
+        keys=tuple({key.key: key for step in steps for key in step.keys}.values()),
+    )

@@ -1,0 +1,147 @@
+"""The ladder: when somebody must be told about a running clock, who, and what silence or an answer changes.
+
+1. Rungs stand at fixed times before the deadline; after it one more every few hours, for as long as it is overdue.
+2. A rung that was missed (the process was down, the deadline moved) is told at once; several missed make one mail.
+3. An acknowledgement silences the ladder for a while and lapses; what fell due meanwhile is told when it lapses.
+4. Without an acknowledgement the next rank is told as well, one after the other.
+5. Only the end of the clock ends the ladder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from breachflow.core.case import Clock
+from breachflow.core.organisation import Ladder, Rank
+
+REFERENCE = timedelta(hours=72)
+"""The length of clock that the ladder of the organisation file is written for; other clocks scale it."""
+
+CLIMB_FASTER_INSIDE = timedelta(hours=24)
+"""In the last third of a clock silence is answered three times as fast."""
+
+LAST_HOURS = timedelta(hours=6)
+"""Inside these an acknowledgement holds minutes, not hours: "I am on it" must not be the last word before T-0."""
+
+
+class Call(Struct, frozen=True):
+    """Who must be told now about a clock: the rung's name (`T-24`, `T+4`), the ranks, and whether it is a climb."""
+
+    rung: str
+    tell: tuple[Rank, ...]
+    climb: bool = False
+    overdue: bool = False
+
+
+def begin(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
+    """Put the clock on its first rung as told: the mail that says that the case was opened speaks for it."""
+    reached = max(passed(clock, ladder, now), 1)
+    started = replace(clock, rung=reached, climbed=_height(ladder, ranks(ladder, 0, reached)), told_at=now)
+    return replace(started, next_rung_at=next_at(started, ladder))
+
+
+def moved(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
+    """Set the ladder to the clock's new deadline: rungs no longer reached will fire again, missed ones fire now."""
+    there = replace(clock, rung=max(1, min(clock.rung, passed(clock, ladder, now))))
+    return replace(there, next_rung_at=next_at(there, ladder))
+
+
+def call(clock: Clock, ladder: Ladder, now: datetime) -> tuple[Clock, Call | None]:
+    """Return the clock after now, and who must be told, if anybody."""
+    if clock.stop is not None or clock.next_rung_at is None or clock.next_rung_at > now:
+        return clock, None
+    reached = passed(clock, ladder, now)
+    if clock.acked_until is not None and clock.acked_until > now:
+        waiting = replace(clock, next_rung_at=next_at(clock, ladder))
+        return waiting, None
+    lapsed = clock if clock.acked_until is None else replace(clock, acked_by=None, acked_until=None)
+    if reached > clock.rung:
+        tell = ranks(ladder, clock.rung, reached)
+        climbed = max(clock.climbed, _height(ladder, tell))
+        after = replace(lapsed, rung=reached, climbed=climbed, told_at=now)
+        told = Call(rung_name(clock, ladder, reached), tell, overdue=now >= clock.act_by)
+        return replace(after, next_rung_at=next_at(after, ladder)), told
+    climb_at = _climb_at(lapsed, ladder)
+    if climb_at is not None and climb_at <= now:
+        rank = ladder.climb[lapsed.climbed]
+        after = replace(lapsed, climbed=lapsed.climbed + 1, told_at=now)
+        told = Call(rung_name(clock, ladder, clock.rung), (rank,), climb=True, overdue=now >= clock.act_by)
+        return replace(after, next_rung_at=next_at(after, ladder)), told
+    return replace(lapsed, next_rung_at=next_at(lapsed, ladder)), None
+
+
+def acknowledge(clock: Clock, ladder: Ladder, by: str, now: datetime) -> Clock:
+    """Silence the ladder until the acknowledgement lapses; near the deadline that is soon."""
+    hours = timedelta(hours=ladder.ack_hours)
+    minutes = timedelta(minutes=ladder.ack_minutes_last_six_hours)
+    last = LAST_HOURS * scale(clock)
+    until = now + minutes if clock.act_by - now <= last else min(now + hours, clock.act_by - last)
+    acked = replace(clock, acked_by=by, acked_until=until, told_at=now)
+    return replace(acked, next_rung_at=next_at(acked, ladder))
+
+
+def next_at(clock: Clock, ladder: Ladder) -> datetime:
+    """Return when this clock needs attention next: at a rung, a climb, or the end of an acknowledgement."""
+    at = rung_at(clock, ladder, clock.rung)
+    climb_at = _climb_at(clock, ladder)
+    if climb_at is not None and climb_at < at:
+        at = climb_at
+    return max(at, clock.acked_until) if clock.acked_until is not None else at
+
+
+def rung_at(clock: Clock, ladder: Ladder, index: int) -> datetime:
+    """Return the instant of rung number `index`, counted from 0; past the last one they repeat while overdue."""
+    if index < len(ladder.rungs):
+        return clock.act_by - timedelta(hours=ladder.rungs[index].before_hours) * scale(clock)
+    return clock.act_by + timedelta(hours=ladder.overdue_every_hours) * (index - len(ladder.rungs) + 1)
+
+
+def passed(clock: Clock, ladder: Ladder, now: datetime) -> int:
+    """Return how many rungs lie at or before now."""
+    count = sum(rung_at(clock, ladder, index) <= now for index in range(len(ladder.rungs)))
+    if count == len(ladder.rungs) and now > clock.act_by:
+        count += int((now - clock.act_by) / timedelta(hours=ladder.overdue_every_hours))
+    return count
+
+
+def rung_name(clock: Clock, ladder: Ladder, reached: int) -> str:
+    """Return the name of the last rung reached, in hours: `T-24`, `T-0`, `T+8`."""
+    hours = (rung_at(clock, ladder, reached - 1) - clock.act_by).total_seconds() / 3600
+    return f"T{'+' if hours > 0 else '-'}{abs(hours):.3g}"
+
+
+def scale(clock: Clock) -> float:
+    """Return how long this clock is compared with 72 hours."""
+    return max(clock.act_by - clock.started, timedelta()) / REFERENCE
+
+
+def _climb_at(clock: Clock, ladder: Ladder) -> datetime | None:
+    if clock.told_at is None or clock.climbed >= len(ladder.climb):
+        return None
+    wait = timedelta(hours=ladder.climb_after_hours) * min(scale(clock), 1.0)
+    at = clock.told_at + wait
+    fast_from = clock.act_by - CLIMB_FASTER_INSIDE * scale(clock)
+    return at if at < fast_from else max(clock.told_at + wait / 3, fast_from)
+
+
+def ranks(ladder: Ladder, fired: int, reached: int) -> tuple[Rank, ...]:
+    """Return everybody whom the rungs after `fired`, up to `reached`, tell; the climb's order first."""
+    rungs = ladder.rungs[fired:reached] or ladder.rungs[-1:]
+    told = {rank for rung in rungs for rank in rung.tell}
+    if reached > len(ladder.rungs):
+        told |= set(ladder.rungs[-1].tell)
+    return tuple(rank for rank in _order(ladder) if rank in told)
+
+
+def _order(ladder: Ladder) -> Sequence[Rank]:
+    ranks: tuple[Rank, ...] = ("dpo", "deputy", "ciso", "executive", "legal", "security")
+    return (*ladder.climb, *(rank for rank in ranks if rank not in ladder.climb))
+
+
+def _height(ladder: Ladder, tell: Sequence[Rank]) -> int:
+    """Return how high on the climb these ranks reach: somebody already told is not climbed to again."""
+    return max((ladder.climb.index(rank) + 1 for rank in tell if rank in ladder.climb), default=0)

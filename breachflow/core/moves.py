@@ -1,0 +1,80 @@
+"""The stages of a case as a table of moves: which decision leads where."""
+
+from __future__ import annotations
+
+from breachflow.core.case import Case, IllegalMove, Stage
+from breachflow.core.decision import (
+    Ack,
+    Close,
+    Confirm,
+    Decision,
+    Dismiss,
+    Done,
+    Exempt,
+    Filed,
+    Informed,
+    Note,
+    Reopen,
+    SetFacts,
+)
+
+MOVES: dict[Stage, dict[type[Decision], Stage]] = {
+    Stage.SUSPECTED: {
+        Confirm: Stage.CONFIRMED,
+        Dismiss: Stage.DISMISSED,
+        SetFacts: Stage.SUSPECTED,
+        Done: Stage.SUSPECTED,
+        Ack: Stage.SUSPECTED,
+        Note: Stage.SUSPECTED,
+    },
+    Stage.CONFIRMED: {
+        Confirm: Stage.CONFIRMED,
+        Filed: Stage.CONFIRMED,
+        Exempt: Stage.CONFIRMED,
+        Informed: Stage.CONFIRMED,
+        Done: Stage.CONFIRMED,
+        SetFacts: Stage.CONFIRMED,
+        Ack: Stage.CONFIRMED,
+        Note: Stage.CONFIRMED,
+        Dismiss: Stage.DISMISSED,
+    },
+    Stage.HANDLED: {
+        Confirm: Stage.HANDLED,
+        Filed: Stage.HANDLED,
+        Informed: Stage.HANDLED,
+        Done: Stage.HANDLED,
+        SetFacts: Stage.HANDLED,
+        Ack: Stage.HANDLED,
+        Note: Stage.HANDLED,
+        Close: Stage.CLOSED,
+    },
+    Stage.CLOSED: {Reopen: Stage.CONFIRMED, Note: Stage.CLOSED},
+    Stage.DISMISSED: {Reopen: Stage.SUSPECTED, Note: Stage.DISMISSED},
+}
+"""Between `confirmed` and `handled` a case goes by itself, as the last hard clock ends or a new one starts."""
+
+COMMANDS: dict[type[Decision], str] = {SetFacts: "facts set"}
+"""What a person types, where it is not the decision's own word."""
+
+
+def verb(kind: type[Decision]) -> str:
+    """Return the word for a decision in the register and in JSON."""
+    return str(kind.__struct_config__.tag)
+
+
+def command(kind: type[Decision]) -> str:
+    """Return the command that records this kind of decision."""
+    return COMMANDS.get(kind, verb(kind))
+
+
+def led_to(case: Case, decision: Decision) -> Stage:
+    """Return the stage that this decision leads to; raise `IllegalMove`, naming the open moves, where there is none."""
+    moves = MOVES[case.stage]
+    if type(decision) not in moves:
+        allowed = ", ".join(command(kind) for kind in moves)
+        raise IllegalMove(
+            f"{case.id} is {case.stage.value}: `{command(type(decision))}` is not open to it; open moves: {allowed}."
+        )
+    if isinstance(decision, Reopen) and case.aware is None:
+        return Stage.SUSPECTED
+    return moves[type(decision)]

@@ -1,0 +1,129 @@
+"""Whose breach it is: one part per controller and processing, each with its own role, proposal and notification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from breachflow.core.assess import assess
+from breachflow.core.assessment import Assessment, RiskPolicy
+from breachflow.core.case import Case, Known, Part, Proposal, facts_of
+from breachflow.core.charter import Charter
+from breachflow.core.datamap import has_personal_data, mapped_facts
+from breachflow.core.facts import Facts
+from breachflow.core.organisation import Asset
+
+REMEMBERED = 4096  # Alerts of one kind state the same facts; judging them once keeps a storm from costing the clocks.
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_SCOPED = ("people_count", "records_count", "people", "data", "countries")
+
+
+def mapped_scopes(lines: Sequence[Asset], types: Sequence[str], charter: Charter) -> list[dict[str, Any]]:
+    """Return one scope per controller, processing and role that the data map names; empty where there is only one."""
+    groups: dict[tuple[str, str | None, str | None], list[Asset]] = {}
+    for line in lines:
+        if has_personal_data(line):
+            controller = line.controller or charter.organisation.default.id
+            groups.setdefault((controller, line.processing, line.role), []).append(line)
+    if len({(controller, role) for controller, _, role in groups}) < 2:
+        return []
+    scopes = []
+    for (controller, processing, role), of_group in groups.items():
+        facts = mapped_facts(of_group, types)
+        scope = {"controller": controller, "processing": processing, "role": role}
+        scope |= {name: facts[name][0] for name in _SCOPED if name in facts}
+        scopes.append({name: value for name, value in scope.items() if value is not None})
+    return scopes
+
+
+def parts_of(
+    facts: Mapping[str, Known], lines: Sequence[Asset], stated: str | None, charter: Charter
+) -> tuple[Part, ...]:
+    """Return the parts of a case: from its scopes, else the controller stated, else the data map's, else the default.
+
+    A controller that the organisation file does not know falls to the default one: a clock must run for somebody.
+    """
+    scopes = facts["scopes"].value if "scopes" in facts else ()
+    role = facts["role"].value if "role" in facts else None
+    if scopes:
+        parts = [
+            Part(
+                controller=_existing(scope.get("controller"), charter),
+                processing=scope.get("processing"),
+                role=scope.get("role", role),
+            )
+            for scope in scopes
+        ]
+        return tuple({(part.controller, part.processing): part for part in parts}.values())
+    if stated is not None and charter.organisation.controller(stated) is not None:
+        of_controller = [line for line in lines if line.controller == stated]
+        return (Part(controller=stated, role=role or (of_controller[0].role if of_controller else None)),)
+    for line in lines:
+        if has_personal_data(line):
+            return (
+                Part(
+                    controller=_existing(line.controller, charter), processing=line.processing, role=role or line.role
+                ),
+            )
+    return (Part(controller=charter.organisation.default.id, role=role),)
+
+
+def carried(parts: Sequence[Part], before: Sequence[Part]) -> tuple[Part, ...]:
+    """Return the parts with what was decided about them before; a part with decisions is never dropped."""
+    known = {(part.controller, part.processing): part for part in before}
+    result = []
+    for part in parts:
+        old = known.pop((part.controller, part.processing), None) or _same_controller(known, part)
+        result.append(part if old is None else replace(old, role=part.role or old.role, processing=part.processing))
+    decided = (part for part in known.values() if part.filings or part.exempted or part.informed)
+    return (*result, *decided)
+
+
+def judged(case: Case, charter: Charter) -> Case:
+    """Return the case with the engine's proposal for each of its parts."""
+    parts = tuple(replace(part, proposal=proposal(assessed(case, part, charter))) for part in case.parts)
+    return case if parts == case.parts else replace(case, parts=parts)
+
+
+def assessed(case: Case, part: Part, charter: Charter, *, flips: bool = False) -> Assessment:
+    """Return the whole assessment of one part under the case's law profile."""
+    facts = facts_of(case, part)
+    if flips:
+        return assess(facts, charter.policy.risk, case.profile, flips=True)
+    return _remembered(_encode(facts), charter.policy.risk, case.profile)
+
+
+def proposal(assessment: Assessment) -> Proposal:
+    """Return the answer in short."""
+    return Proposal(
+        risk=assessment.risk,
+        notify_authority=assessment.notify_authority,
+        notify_controllers=assessment.notify_controllers,
+        inform_people=assessment.inform_people,
+        inform_how=assessment.inform_how,
+        basis=assessment.basis,
+        exemption=assessment.exemption,
+    )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(facts: bytes, policy: RiskPolicy, profile: str) -> Assessment:
+    return assess(msgspec.json.decode(facts, type=Facts), policy, profile, flips=False)
+
+
+def _existing(controller: str | None, charter: Charter) -> str:
+    known = controller is not None and charter.organisation.controller(controller) is not None
+    return controller if known and controller is not None else charter.organisation.default.id
+
+
+def _same_controller(known: dict[tuple[str, str | None], Part], part: Part) -> Part | None:
+    """A part whose processing became known is the same part; its decisions stay with it."""
+    for key, old in known.items():
+        if key[0] == part.controller and (old.processing is None or part.processing is None):
+            return known.pop(key)
+    return None

@@ -1,0 +1,95 @@
+"""Who is told: from ranks and rungs to one notice per person, and to the next person where one cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from breachflow.core import ladder
+from breachflow.core.case import Case, Clock, Notice, NoticeKind
+from breachflow.core.charter import Charter
+from breachflow.core.identity import notice_id
+from breachflow.core.organisation import Person, Rank
+
+
+def notices(
+    case: Case,
+    kind: NoticeKind,
+    ranks: Iterable[Rank],
+    rungs: tuple[tuple[str, str], ...],
+    charter: Charter,
+    now: datetime,
+    **detail: Any,
+) -> tuple[Notice, ...]:
+    """Return one notice for everybody of these ranks; the next ranks on the climb where nobody has them."""
+    return tuple(_notice(case, kind, person, rungs, now, detail) for person in _people(ranks, charter))
+
+
+def opening(case: Case, clocks: Iterable[Clock], charter: Charter, now: datetime) -> tuple[Notice, ...]:
+    """Return the notices that say that these clocks have started: one mail a person for all of them."""
+    climb = charter.policy.ladder
+    running = [clock for clock in clocks if clock.stop is None]
+    ranks = {rank for clock in running for rank in ladder.ranks(climb, 0, clock.rung)}
+    rungs = tuple((clock.id, ladder.rung_name(clock, climb, clock.rung)) for clock in running)
+    return notices(case, "opened", ranks, rungs, charter, now) if running else ()
+
+
+def next_after(case: Case, notice: Notice, charter: Charter, now: datetime) -> Notice | None:
+    """Return the same duty addressed to the next person on the climb, or `None` when everybody has been tried."""
+    tried = {*notice.tried, notice.to}
+    for person in _in_order(charter):
+        if person.id not in tried:
+            return Notice(
+                id=notice_id(notice.id, "instead", person.id),
+                kind=notice.kind,
+                to=person.id,
+                at=now,
+                case=case.id,
+                rungs=notice.rungs,
+                tried=(*notice.tried, notice.to),
+                detail=notice.detail,
+            )
+    return None
+
+
+def still_owed(notice: Notice, case: Case | None) -> bool:
+    """Whether a notice that has not left yet should still leave: not once all its clocks have stopped."""
+    if case is None or notice.kind not in ("rung", "climb", "overdue"):
+        return True
+    spoken = {clock for clock, _ in notice.rungs}
+    return any(clock.stop is None for clock in case.clocks if clock.id in spoken)
+
+
+def _notice(
+    case: Case,
+    kind: NoticeKind,
+    person: Person,
+    rungs: tuple[tuple[str, str], ...],
+    now: datetime,
+    detail: dict[str, Any],
+) -> Notice:
+    deadlines = {clock.id: clock.act_by.isoformat() for clock in case.clocks}
+    duty = [f"{clock}@{rung}@{deadlines.get(clock, '')}" for clock, rung in rungs] or [str(case.version)]
+    return Notice(
+        id=notice_id(case.id, kind, person.id, *duty),
+        kind=kind,
+        to=person.id,
+        at=now,
+        case=case.id,
+        rungs=rungs,
+        detail=detail,
+    )
+
+
+def _people(ranks: Iterable[Rank], charter: Charter) -> list[Person]:
+    wanted = set(ranks)
+    people = [person for person in _in_order(charter) if person.rank in wanted]
+    # A rank that nobody has must not swallow the call: the next one on the climb is told instead.
+    return people or list(_in_order(charter))[:1]
+
+
+def _in_order(charter: Charter) -> list[Person]:
+    climb = charter.policy.ladder.climb
+    order = {rank: place for place, rank in enumerate(climb)}
+    return sorted(charter.organisation.people, key=lambda person: order.get(person.rank, len(climb)))

@@ -1,0 +1,246 @@
+"""The verbs: receive, decide, tick, draft, deliver. Each one loads, asks the core, and commits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from breachflow.core import lifecycle, telling
+from breachflow.core.assessment import Assessment
+from breachflow.core.case import Case, Change, Notice, Settled, facts_of
+from breachflow.core.charter import Charter
+from breachflow.core.decision import Decision
+from breachflow.core.draft import Draft
+from breachflow.core.intake import Known, Outcome, Tally, arrival, taken_in
+from breachflow.core.parts import assessed
+from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
+from breachflow.formats import Reading
+from breachflow.rendering import Renderer
+from breachflow.store import Store
+from breachflow.store.errors import Collision
+from breachflow.store.records import DeadLetter, Leased, Position
+
+ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
+BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
+LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
+DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
+
+log = structlog.get_logger("breachflow")
+
+
+class Record(Struct, frozen=True):
+    """One record as a door hands it in: what the formats made of it, and where it came from."""
+
+    reading: Reading
+    origin: str
+
+
+class Contended(Exception):  # noqa: N818 - named for what happened, as the field says it.
+    """Other processes changed the case each time before our change could be written; nothing was lost, try again."""
+
+
+class Desk(Protocol):
+    """Where drafts are laid down; the embedded default is a folder."""
+
+    def lay(self, case: str, name: str, content: bytes) -> str:
+        """Keep this draft, replacing an older one of that name; return where it lies."""
+
+
+class Workflow:
+    """The verbs over one store. One thread uses it at a time; any number of processes may run one each."""
+
+    def __init__(
+        self,
+        store: Store,
+        charter: Charter,
+        now: Callable[[], datetime],
+        *,
+        renderer: Renderer | None = None,
+        route: Route | None = None,
+        desk: Desk | None = None,
+    ) -> None:
+        self.store = store
+        self.charter = charter
+        self.now = now
+        self.renderer = renderer or Renderer()
+        self.route = route
+        self.desk = desk
+
+    def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
+        """Take in one batch in one transaction: cases, register, mails, dead letters, and how far the source was read.
+
+        Raises `Unavailable` where the database is away; nothing is half done, and the same batch can be handed in again.
+        """
+        now = self.now()
+        arrivals = [arrival(r.reading.event, r.reading.raw) for r in records if r.reading.event is not None]
+        dead = [
+            DeadLetter(at=now, reason=r.reading.error, origin=r.origin, raw=r.reading.raw)
+            for r in records
+            if r.reading.event is None
+        ]
+        for attempt in range(ATTEMPTS):
+            outcome = Outcome((), Tally())
+            if arrivals:
+                outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
+            try:
+                if self.store.commit(outcome.changes, dead=dead, positions=positions):
+                    tally = outcome.tally + Tally(quarantined=len(dead))
+                    log.info("received", **_counts(tally))
+                    return tally
+            except Collision:
+                continue
+        raise Contended(f"a batch of {len(records)} records was overtaken {ATTEMPTS} times; hand it in again.")
+
+    def decide(self, case: str, decision: Decision) -> Change:
+        """Record what a person decided about a case. Raises `IllegalMove` where it does not fit."""
+        for _ in range(ATTEMPTS):
+            change = lifecycle.decided(self.store.get(case), decision, self.charter, self.now())
+            if self.store.commit([change]):
+                log.info("decided", case=case, verb=type(decision).__name__.lower())
+                return change
+        raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
+
+    def tick(self) -> int:
+        """Climb every ladder that is due; return how many cases were looked at."""
+        now, looked = self.now(), 0
+        while due := self.store.due(now, BATCH):
+            looked += len(due)
+            changes = [change for case in due if (change := lifecycle.timed(case, self.charter, now)) is not None]
+            if changes and not self.store.commit(changes):
+                # Somebody moved one of them: each on its own, and the one that moved waits for the next tick.
+                for change in changes:
+                    self.store.commit([change])
+            if not changes or len(due) < BATCH:
+                break
+        return looked
+
+    def draft(self) -> int:
+        """Render the drafts of every case whose facts are newer than its drafts; return how many drafts were laid."""
+        laid = 0
+        while self.desk is not None and (cases := self.store.undrafted(BATCH)):
+            for case in cases:
+                drafts = self._drafts(case)
+                self.store.save_drafts(case.id, case.version, drafts)
+                laid += len(drafts)
+            if len(cases) < BATCH:
+                break
+        return laid
+
+    def deliver(self) -> int:
+        """Send the mails that are owed; return how many were settled. A mail is rendered once and stays the same."""
+        settled = 0
+        while self.route is not None and (leased := self.store.lease(self.now(), BATCH, self.now() + LEASE)):
+            for mail in leased:
+                self._deliver(mail, self.route)
+                settled += 1
+            if len(leased) < BATCH:
+                break
+        return settled
+
+    def assessments(self, case: Case, *, flips: bool = False) -> dict[str, Assessment]:
+        """Return the whole assessment of each part of the case, by controller."""
+        return {part.controller: assessed(case, part, self.charter, flips=flips) for part in case.parts}
+
+    def _known(self, arrivals: Sequence[object], now: datetime) -> Known:
+        contents = self.store.events_known({one.identity for one in arrivals})  # type: ignore[attr-defined]
+        keys = self.store.cases_for({key for one in arrivals for key in one.lookup}, now)  # type: ignore[attr-defined]
+        ids = {case for seen in contents.values() for case in seen.values() if case is not None} | set(keys.values())
+        return Known(contents, keys, self.store.cases(ids) if ids else {})
+
+    def _drafts(self, case: Case) -> list[Draft]:
+        if self.desk is None:
+            return []
+        now, drafts = self.now(), []
+        for part in case.parts:
+            answer = assessed(case, part, self.charter, flips=True)
+            processor = (facts_of(case, part).role or part.role) == "processor"
+            for audience, lang, form in wanted(processor, answer, self.charter.organisation.languages):
+                draft = self.renderer.draft(
+                    audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
+                )
+                name = f"{audience}-{part.controller}.{lang}{draft.suffix}"
+                path = self.desk.lay(case.id, name, draft.content)
+                drafts.append(
+                    Draft(
+                        case=case.id, controller=part.controller, audience=audience, lang=lang, format=form,
+                        version=case.version, sha256=hashlib.sha256(draft.content).hexdigest(), at=now, path=path,
+                    )
+                )  # fmt: skip
+        return drafts
+
+    def _deliver(self, mail: Leased, route: Route) -> None:
+        notice, now = mail.notice, self.now()
+        case = self.store.get(notice.case) if notice.case is not None else None
+        if not telling.still_owed(notice, case):
+            self._settle(Settled(notice=notice.id, state="dropped", at=now), notice)
+            return
+        person = self.charter.organisation.person(notice.to)
+        if person is None:
+            error = "this person is no longer in the organisation file"
+            self._settle(Settled(notice=notice.id, state="failed", at=now, error=error), notice)
+            return
+        message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
+        try:
+            sent = route.send(message, to=person.email, notice=notice.id, case=notice.case)
+        except Deferred as problem:
+            wait = problem.retry_after or backoff(mail.attempts, notice.id)
+            state = "retry" if mail.attempts < DELIVERIES else "failed"
+            outcome = Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=str(problem))
+        except Refused as problem:
+            outcome = Settled(notice=notice.id, state="failed", at=now, error=str(problem))
+        else:
+            outcome = Settled(notice=notice.id, state="sent", at=now, reference=f"{sent.provider} {sent.reference}")
+        self._settle(outcome, notice)
+
+    def _settle(self, outcome: Settled, notice: Notice) -> None:
+        log.info("mail", notice=notice.id, case=notice.case, kind=notice.kind, state=outcome.state)
+        for _ in range(ATTEMPTS):
+            if notice.case is None or outcome.state in ("retry", "dropped"):
+                change = Change(settled=(outcome,))
+            else:
+                change = lifecycle.delivered(self.store.get(notice.case), notice, outcome, self.charter, self.now())
+            if self.store.commit([change]):
+                return
+        raise Contended(f"{notice.case}: changed {ATTEMPTS} times while a delivery was being recorded.")
+
+    def _compose(self, notice: Notice, case: Case | None) -> bytes:
+        organisation, now = self.charter.organisation, self.now()
+        person = organisation.person(notice.to)
+        if person is None:
+            raise AssertionError("the recipient was looked up before the mail is composed")
+        answers = self.assessments(case, flips=True) if case is not None else {}
+        mail = self.renderer.mail(notice, case, organisation, person, answers, now)
+        if mail.fallback_reason:
+            log.warning("template", reason=mail.fallback_reason)
+        domain = organisation.sender.rpartition("@")[2]
+        return compose(
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            sender=organisation.sender,
+            to_name=person.name,
+            to_address=person.email,
+            message_id=message_id(notice.id, domain),
+            date=now,
+            thread=message_id(notice.case, domain) if notice.case is not None else None,
+            headers={"X-Breachflow-Notice": notice.id} | ({"X-Breachflow-Case": notice.case} if notice.case else {}),
+        )
+
+
+def wanted(processor: bool, answer: Assessment, languages: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the drafts that are laid down by themselves: audience, language and format."""
+    audiences = ["controller"] if processor else ["cnil"]
+    if answer.inform_people and not processor:
+        audiences.append("people")
+    drafts = [(audience, lang, form) for audience in audiences for lang in languages for form in ("html", "text")]
+    return drafts if processor else [*drafts, ("edpb", languages[0], "json")]
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    names = ("received", "opened", "attached", "screened", "duplicates", "quarantined")
+    return {name: getattr(tally, name) for name in names}

@@ -1,0 +1,236 @@
+"""Every statement that breachflow asks a database, named and described once; both engines run these very texts.
+
+`?` is a value, `(??)` a list of values. A comment `/* skip locked */` stands where an engine that locks rows passes
+over those that another process has, `/* hold */` where it keeps them from changing until the transaction ends. Each
+engine puts its own words there, in one place.
+"""
+
+from __future__ import annotations
+
+# --- Meta and keys
+
+META = "SELECT value FROM meta WHERE name = ?"
+"""One fact about the database itself: its schema's version, its master key's fingerprint."""
+
+SET_META = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+LATEST_KEYS = """
+    SELECT name, generation, wrapped FROM keys
+    WHERE name IN (??) AND generation = (SELECT max(generation) FROM keys AS k WHERE k.name = keys.name)
+    ORDER BY name /* hold */
+"""
+"""The keys that values are sealed with now; wrapped is NULL where the latest was destroyed."""
+
+KEYS_OF = "SELECT name, generation, wrapped FROM keys WHERE name IN (??)"
+"""Every generation of these keys, to open what was sealed."""
+
+ADD_KEY = "INSERT INTO keys (name, generation, wrapped) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+"""A new data key; where another process was faster its key stands."""
+
+DESTROY_KEY = """
+    UPDATE keys SET wrapped = NULL, destroyed_at = ?, destroyed_by = ?, destroyed_because = ?
+    WHERE name = ? AND wrapped IS NOT NULL
+"""
+
+LIVE_KEYS = "SELECT name, generation, wrapped FROM keys WHERE wrapped IS NOT NULL"
+"""All keys that the master key still opens: what a change of the master key wraps anew."""
+
+KEYS_BETWEEN = "SELECT DISTINCT name FROM keys WHERE name >= ? AND name < ? AND wrapped IS NOT NULL ORDER BY name"
+"""Living keys of one kind up to a day: what retention lets expire."""
+
+REWRAP_KEY = "UPDATE keys SET wrapped = ? WHERE name = ? AND generation = ? AND wrapped IS NOT NULL"
+
+FORGET_CASE_EVENTS = "UPDATE events SET raw = NULL WHERE case_id = ? AND raw IS NOT NULL"
+FORGET_CASE_MAILS = "UPDATE outbox SET message = NULL WHERE case_id = ? AND message IS NOT NULL"
+FORGET_CASE_DRAFTS = "UPDATE drafts SET body = NULL WHERE case_id = ? AND body IS NOT NULL"
+FORGET_SCREENED = """
+    UPDATE events SET raw = NULL WHERE case_id IS NULL AND received_at >= ? AND received_at < ? AND raw IS NOT NULL
+"""
+FORGET_DEAD = "UPDATE dead_letters SET raw = NULL WHERE at >= ? AND at < ? AND raw IS NOT NULL"
+FORGET_MAILS = """
+    UPDATE outbox SET message = NULL
+    WHERE case_id IS NULL AND created_at >= ? AND created_at < ? AND message IS NOT NULL
+"""
+"""What a destroyed key has made unreadable is also removed, but for the register, whose chain covers it."""
+
+# --- Intake
+
+EVENTS_KNOWN = "SELECT identity, content, case_id FROM events WHERE identity IN (??)"
+"""What is already on record under these identities."""
+
+CASES_FOR = "SELECT key, case_id FROM correlations WHERE (until IS NULL OR until > ?) AND key IN (??)"
+"""The cases that these correlation keys lead to now."""
+
+CASES = "SELECT doc FROM cases WHERE id IN (??)"
+
+# --- Commit
+
+ADD_CASE = """
+    INSERT INTO cases (id, version, stage, open, opened_at, urgent_at, next_at, material, seq, head, doc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+MOVE_CASE = """
+    UPDATE cases SET version = ?, stage = ?, open = ?, urgent_at = ?, next_at = ?, material = ?, seq = ?, head = ?,
+    doc = ? WHERE id = ? AND version = ? AND seq = ?
+"""
+"""Compare-and-set: no row is touched where somebody moved the case since it was read."""
+
+ADD_ENTRY = """
+    INSERT INTO entries (case_id, seq, at, kind, author, body, sealed, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+ADD_EVENT = """
+    INSERT INTO events
+    (identity, content, case_id, disposition, revision, received_at, detected_at, source, format, because, raw)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+"""One event as it was received; the same content under the same identity is on record once."""
+
+ADD_NOTICE = """
+    INSERT INTO outbox (id, case_id, kind, person, created_at, state, next_at, doc)
+    VALUES (?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT DO NOTHING
+"""
+"""A mail that is owed; the same id is the same duty, and never makes a second one."""
+
+CORRELATE = """
+    INSERT INTO correlations (key, case_id, until) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET case_id = excluded.case_id, until = excluded.until
+"""
+
+ADD_DEAD_LETTER = """
+    INSERT INTO dead_letters (id, at, state, reason, origin, sha256, bytes, raw)
+    VALUES (?, ?, 'held', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+"""What could not be read; the same bytes from the same place stay one."""
+
+SET_POSITION = """
+    INSERT INTO positions (consumer, topic, shard, next_offset, last_timestamp, last_hash) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (consumer, topic, shard) DO UPDATE SET next_offset = excluded.next_offset,
+    last_timestamp = excluded.last_timestamp, last_hash = excluded.last_hash
+"""
+"""The offset ledger: what is on record of one partition, moved in the transaction that records it."""
+
+POSITIONS = """
+    SELECT consumer, topic, shard, next_offset, last_timestamp, last_hash FROM positions WHERE consumer = ?
+    ORDER BY topic, shard
+"""
+
+# --- Outbox
+
+SETTLE = """
+    UPDATE outbox SET state = ?, next_at = ?, settled_at = ?, reference = ?, error = ?, lease_until = NULL
+    WHERE id = ? AND state = 'queued'
+"""
+"""The end of one attempt, where the mail was still owed."""
+
+SETTLE_SENT = """
+    UPDATE outbox SET state = 'sent', settled_at = ?, reference = ?, error = '', lease_until = NULL
+    WHERE id = ? AND state <> 'sent'
+"""
+"""The provider has the mail: true whatever was decided about it meanwhile."""
+
+LEASE = """
+    UPDATE outbox SET lease_until = ?, attempts = attempts + 1 WHERE id IN (
+        SELECT id FROM outbox
+        WHERE state = 'queued' AND next_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+        ORDER BY next_at LIMIT ? /* skip locked */
+    ) RETURNING next_at, id, doc, message, attempts, case_id, created_at
+"""
+"""Claim the mails that are due and nobody's; a claim that is not settled lapses."""
+
+SAVE_MESSAGE = "UPDATE outbox SET message = ? WHERE id = ? AND message IS NULL"
+"""Freeze the mail as rendered, so that a resend is the same mail."""
+
+MESSAGE = "SELECT message, case_id, created_at FROM outbox WHERE id = ?"
+
+NOTICES_OF = """
+    SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox WHERE case_id = ?
+    ORDER BY created_at, id
+"""
+
+OUTBOX_SUMMARY = "SELECT state, count(*), min(next_at) FROM outbox GROUP BY state"
+
+# --- Time and drafts
+
+DUE = "SELECT doc FROM cases WHERE next_at <= ? ORDER BY next_at LIMIT ?"
+"""The cases in which somebody must be told by now."""
+
+NEXT_DUE = "SELECT min(next_at) FROM cases WHERE next_at IS NOT NULL"
+
+UNDRAFTED = "SELECT doc FROM cases WHERE drafted < material ORDER BY urgent_at NULLS LAST, id LIMIT ?"
+"""The cases whose drafts are older than what they state, most urgent first."""
+
+ADD_DRAFT = """
+    INSERT INTO drafts (case_id, version, controller, audience, lang, format, sha256, at, path, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+
+SET_DRAFTED = "UPDATE cases SET drafted = ? WHERE id = ? AND drafted < ?"
+
+DRAFTS_OF = """
+    SELECT controller, audience, lang, format, version, sha256, at, path, body FROM drafts WHERE case_id = ?
+    ORDER BY version, at, controller, audience, lang, format
+"""
+
+# --- Reading
+
+CASE = "SELECT doc FROM cases WHERE id = ?"
+
+IDS_LIKE = "SELECT id FROM cases WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+
+OPEN_CASES = "SELECT doc FROM cases WHERE open = 1 ORDER BY urgent_at NULLS LAST, id LIMIT ?"
+
+OPEN_COUNT = "SELECT count(*) FROM cases WHERE open = 1"
+
+CASES_AFTER = "SELECT id, doc FROM cases WHERE id > ? ORDER BY id LIMIT ?"
+"""All cases, a page at a time."""
+
+ENTRIES_OF = """
+    SELECT seq, at, kind, author, body, sealed, hash FROM entries WHERE case_id = ? ORDER BY seq
+"""
+
+EVENTS_OF = """
+    SELECT identity, content, case_id, disposition, revision, received_at, detected_at, source, format, because
+    FROM events WHERE case_id = ? ORDER BY received_at, number
+"""
+
+SCREENED = """
+    SELECT identity, content, case_id, disposition, revision, received_at, detected_at, source, format, because
+    FROM events WHERE case_id IS NULL AND received_at >= ? ORDER BY received_at DESC LIMIT ?
+"""
+
+RAW = "SELECT raw, case_id, received_at FROM events WHERE identity = ? AND content = ?"
+
+DEAD_LETTERS = """
+    SELECT id, at, state, reason, origin, sha256, bytes, settled_at, settled_by, settled_because FROM dead_letters
+    WHERE state = ? ORDER BY at, id LIMIT ?
+"""
+
+DEAD_LETTER = """
+    SELECT id, at, state, reason, origin, sha256, bytes, settled_at, settled_by, settled_because, raw
+    FROM dead_letters WHERE id = ?
+"""
+
+SETTLE_DEAD_LETTER = """
+    UPDATE dead_letters SET state = ?, settled_at = ?, settled_by = ?, settled_because = ?
+    WHERE id = ? AND state = 'held'
+"""
+
+CHAIN_HEADS = "SELECT id, seq, head, version, doc FROM cases WHERE id > ? ORDER BY id LIMIT ?"
+CHAIN_HEAD = "SELECT id, seq, head, version, doc FROM cases WHERE id = ?"
+CHAINS = """
+    SELECT case_id, seq, at, kind, author, body, sealed, hash FROM entries WHERE case_id IN (??) ORDER BY case_id, seq
+"""
+STRAYS = """
+    SELECT case_id, min(seq) FROM entries WHERE NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = entries.case_id)
+    GROUP BY case_id ORDER BY case_id
+"""
+"""The register as its verification reads it; strays are entries of no case."""
+
+COUNTS = """
+    SELECT (SELECT count(*) FROM cases), (SELECT count(*) FROM cases WHERE open = 1), (SELECT count(*) FROM entries),
+    (SELECT count(*) FROM events), (SELECT count(*) FROM events WHERE case_id IS NULL),
+    (SELECT count(*) FROM outbox), (SELECT count(*) FROM outbox WHERE state = 'queued'),
+    (SELECT count(*) FROM dead_letters), (SELECT count(*) FROM dead_letters WHERE state = 'held')
+"""

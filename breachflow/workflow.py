@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Protocol
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from breachflow.core import lifecycle, telling
 from breachflow.core.assessment import Assessment
@@ -16,18 +18,19 @@ from breachflow.core.case import Case, Change, Notice, Settled, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
-from breachflow.core.intake import Known, Outcome, Tally, arrival, taken_in
+from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading
 from breachflow.rendering import Renderer
 from breachflow.store import Store
-from breachflow.store.errors import Collision
-from breachflow.store.records import DeadLetter, Leased, Position
+from breachflow.store.errors import Collision, StoreError
+from breachflow.store.rows import DeadLetter, Leased, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
+MAILS = 10  # A batch of mails ends inside its lease even where every one of them meets a provider's time-out.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
 
 log = structlog.get_logger("breachflow")
@@ -70,31 +73,28 @@ class Workflow:
         self.renderer = renderer or Renderer()
         self.route = route
         self.desk = desk
+        self._stumbled: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
         """Take in one batch in one transaction: cases, register, mails, dead letters, and how far the source was read.
 
-        Raises `Unavailable` where the database is away; nothing is half done, and the same batch can be handed in again.
+        Raises `Unavailable` where the database is away; nothing is half done, and the batch can be handed in again.
         """
-        now = self.now()
-        arrivals = [arrival(r.reading.event, r.reading.raw) for r in records if r.reading.event is not None]
-        dead = [
-            DeadLetter(at=now, reason=r.reading.error, origin=r.origin, raw=r.reading.raw)
-            for r in records
-            if r.reading.event is None
-        ]
-        for attempt in range(ATTEMPTS):
-            outcome = Outcome((), Tally())
-            if arrivals:
-                outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
-            try:
-                if self.store.commit(outcome.changes, dead=dead, positions=positions):
-                    tally = outcome.tally + Tally(quarantined=len(dead))
-                    log.info("received", **_counts(tally))
-                    return tally
-            except Collision:
-                continue
-        raise Contended(f"a batch of {len(records)} records was overtaken {ATTEMPTS} times; hand it in again.")
+        return tallied(self.take_in(records, positions))
+
+    def take_in(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> tuple[Fate, ...]:
+        """Take in one batch as `receive` does; return what became of each record, in order."""
+        try:
+            fates = self._take_in(records, positions)
+        except (StoreError, Contended):
+            raise
+        except Exception as fault:  # noqa: BLE001 - answered: nothing was written, and every record goes in or is kept.
+            # A fault of ours in one record must neither hold up nor lose the others: each goes in on its own, and the
+            # one that fails alone is kept as a dead letter.
+            _stumbled("batch", fault, records=len(records))
+            fates = self._one_by_one(records, positions)
+        log.info("received", **_counts(tallied(fates)))
+        return fates
 
     def decide(self, case: str, decision: Decision) -> Change:
         """Record what a person decided about a case. Raises `IllegalMove` where it does not fit."""
@@ -110,7 +110,7 @@ class Workflow:
         now, looked = self.now(), 0
         while due := self.store.due(now, BATCH):
             looked += len(due)
-            changes = [change for case in due if (change := lifecycle.timed(case, self.charter, now)) is not None]
+            changes = [change for case in due if (change := self._timed(case, now)) is not None]
             if changes and not self.store.commit(changes):
                 # Somebody moved one of them: each on its own, and the one that moved waits for the next tick.
                 for change in changes:
@@ -119,26 +119,40 @@ class Workflow:
                 break
         return looked
 
-    def draft(self) -> int:
-        """Render the drafts of every case whose facts are newer than its drafts; return how many drafts were laid."""
+    def draft(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Render the drafts of every case whose facts are newer than its drafts; return how many drafts were laid.
+
+        `stopping` is asked before each case: a backlog of drafts must not hold up the end of the process.
+        """
         laid = 0
         while self.desk is not None and (cases := self.store.undrafted(BATCH)):
+            drafted = 0
             for case in cases:
-                drafts = self._drafts(case)
-                self.store.save_drafts(case.id, case.version, drafts)
-                laid += len(drafts)
-            if len(cases) < BATCH:
+                if stopping():
+                    return laid
+                drafts = self._drafts(case, self.desk)
+                if drafts is not None:
+                    self.store.save_drafts(case.id, case.version, drafts)
+                    drafted, laid = drafted + 1, laid + len(drafts)
+            if len(cases) < BATCH or not drafted:
                 break
         return laid
 
-    def deliver(self) -> int:
-        """Send the mails that are owed; return how many were settled. A mail is rendered once and stays the same."""
+    def deliver(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Send the mails that are owed; return how many were settled. A mail is rendered once and stays the same.
+
+        `stopping` is asked before each batch, so that none is left claimed and unsent.
+        """
         settled = 0
-        while self.route is not None and (leased := self.store.lease(self.now(), BATCH, self.now() + LEASE)):
+        while (
+            self.route is not None
+            and not stopping()
+            and (leased := self.store.lease(self.now(), MAILS, self.now() + LEASE))
+        ):
             for mail in leased:
                 self._deliver(mail, self.route)
                 settled += 1
-            if len(leased) < BATCH:
+            if len(leased) < MAILS:
                 break
         return settled
 
@@ -146,16 +160,73 @@ class Workflow:
         """Return the whole assessment of each part of the case, by controller."""
         return {part.controller: assessed(case, part, self.charter, flips=flips) for part in case.parts}
 
-    def _known(self, arrivals: Sequence[object], now: datetime) -> Known:
-        contents = self.store.events_known({one.identity for one in arrivals})  # type: ignore[attr-defined]
-        keys = self.store.cases_for({key for one in arrivals for key in one.lookup}, now)  # type: ignore[attr-defined]
+    def _take_in(self, records: Sequence[Record], positions: Sequence[Position]) -> tuple[Fate, ...]:
+        now = self.now()
+        arrivals = [arrival(r.reading.event, r.reading.raw) for r in records if r.reading.event is not None]
+        dead = [
+            DeadLetter(at=now, reason=r.reading.error or "", origin=r.origin, raw=r.reading.raw)
+            for r in records
+            if r.reading.event is None
+        ]
+        for attempt in range(ATTEMPTS):
+            outcome = Outcome((), ())
+            if arrivals:
+                outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
+            try:
+                if self.store.commit(outcome.changes, dead=dead, positions=positions):
+                    fates = iter(outcome.fates)
+                    return tuple("quarantined" if r.reading.event is None else next(fates) for r in records)
+            except Collision:
+                continue
+        raise Contended(f"a batch of {len(records)} records was overtaken {ATTEMPTS} times; hand it in again.")
+
+    def _one_by_one(self, records: Sequence[Record], positions: Sequence[Position]) -> tuple[Fate, ...]:
+        fates: list[Fate] = []
+        for place, record in enumerate(records, 1):
+            # How far the source was read is written with the last record, and so never ahead of one.
+            read = positions if place == len(records) else ()
+            try:
+                fates += self._take_in([record], read)
+            except (StoreError, Contended):
+                raise
+            except Exception as fault:  # noqa: BLE001 - answered: the record is kept as a dead letter.
+                _stumbled("record", fault, origin=record.origin)
+                reason = f"breachflow stumbled over this event ({where(fault)}): its own fault; the event is kept here."
+                reading = replace(record.reading, event=None, error=reason)
+                fates += self._take_in([Record(reading, record.origin)], read)
+        return tuple(fates)
+
+    def _known(self, arrivals: Sequence[Arrival], now: datetime) -> Known:
+        contents = self.store.events_known({one.identity for one in arrivals})
+        keys = self.store.cases_for({key for one in arrivals for key in one.lookup}, now)
         ids = {case for seen in contents.values() for case in seen.values() if case is not None} | set(keys.values())
         return Known(contents, keys, self.store.cases(ids) if ids else {})
 
-    def _drafts(self, case: Case) -> list[Draft]:
-        if self.desk is None:
-            return []
-        now, drafts = self.now(), []
+    def _timed(self, case: Case, now: datetime) -> Change | None:
+        try:
+            return lifecycle.timed(case, self.charter, now)
+        except Exception as fault:  # noqa: BLE001 - answered: said aloud, and the case stays due.
+            # One case that cannot be worked out must not stop the clocks of the others; it stays due.
+            self._stumble("tick", case, fault)
+            return None
+
+    def _drafts(self, case: Case, desk: Desk) -> list[Draft] | None:
+        """Render and lay down what the case needs; `None` where breachflow stumbles over it: it stays undrafted."""
+        if self._stumbled.get(("draft", case.id)) == case.version:
+            return None  # Tried again when the case changes, and at the next start.
+        try:
+            rendered = list(self._rendered(case))
+        except Exception as fault:  # noqa: BLE001 - answered: said aloud, and the case stays undrafted.
+            # Nor may it keep the other cases' drafts from the people who wait for them.
+            self._stumble("draft", case, fault)
+            return None
+        return [
+            replace(draft, path=desk.lay(case.id, name, content), sha256=hashlib.sha256(content).hexdigest())
+            for draft, name, content in rendered
+        ]
+
+    def _rendered(self, case: Case) -> Iterator[tuple[Draft, str, bytes]]:
+        now = self.now()
         for part in case.parts:
             answer = assessed(case, part, self.charter, flips=True)
             processor = (facts_of(case, part).role or part.role) == "processor"
@@ -163,15 +234,13 @@ class Workflow:
                 draft = self.renderer.draft(
                     audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
                 )
-                name = f"{audience}-{part.controller}.{lang}{draft.suffix}"
-                path = self.desk.lay(case.id, name, draft.content)
-                drafts.append(
-                    Draft(
-                        case=case.id, controller=part.controller, audience=audience, lang=lang, format=form,
-                        version=case.version, sha256=hashlib.sha256(draft.content).hexdigest(), at=now, path=path,
-                    )
+                # One controller can have a part for each of several processings.
+                name = "-".join(filter(None, (audience, part.controller, part.processing)))
+                kept = Draft(
+                    case=case.id, controller=part.controller, audience=audience, lang=lang, format=form,
+                    version=case.version, sha256="", at=now,
                 )  # fmt: skip
-        return drafts
+                yield kept, f"{name}.{lang}{draft.suffix}", draft.content
 
     def _deliver(self, mail: Leased, route: Route) -> None:
         notice, now = mail.notice, self.now()
@@ -184,18 +253,33 @@ class Workflow:
             error = "this person is no longer in the organisation file"
             self._settle(Settled(notice=notice.id, state="failed", at=now, error=error), notice)
             return
-        message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
+        state = "retry" if mail.attempts < DELIVERIES else "failed"
         try:
+            message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
             sent = route.send(message, to=person.email, notice=notice.id, case=notice.case)
         except Deferred as problem:
             wait = problem.retry_after or backoff(mail.attempts, notice.id)
-            state = "retry" if mail.attempts < DELIVERIES else "failed"
             outcome = Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=str(problem))
         except Refused as problem:
             outcome = Settled(notice=notice.id, state="failed", at=now, error=str(problem))
+        except StoreError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - answered: retried, then the next person is told.
+            # Whatever it is that breachflow stumbles over in this mail, the duty to tell somebody stays: it is tried
+            # again, then the next person is told, and the mails behind it go out meanwhile.
+            _stumbled("mail", fault, notice=notice.id, case=notice.case)
+            error = f"breachflow stumbled over this mail ({where(fault)})"
+            wait = backoff(mail.attempts, notice.id)
+            outcome = Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=error)
         else:
             outcome = Settled(notice=notice.id, state="sent", at=now, reference=f"{sent.provider} {sent.reference}")
         self._settle(outcome, notice)
+
+    def _stumble(self, verb: str, case: Case, fault: Exception) -> None:
+        """Say once for each version of a case that breachflow cannot work on it."""
+        if self._stumbled.get((verb, case.id)) != case.version:
+            self._stumbled[verb, case.id] = case.version
+            _stumbled(verb, fault, case=case.id)
 
     def _settle(self, outcome: Settled, notice: Notice) -> None:
         log.info("mail", notice=notice.id, case=notice.case, kind=notice.kind, state=outcome.state)
@@ -239,6 +323,19 @@ def wanted(processor: bool, answer: Assessment, languages: Sequence[str]) -> lis
         audiences.append("people")
     drafts = [(audience, lang, form) for audience in audiences for lang in languages for form in ("html", "text")]
     return drafts if processor else [*drafts, ("edpb", languages[0], "json")]
+
+
+def where(fault: BaseException) -> str:
+    """Return what kind of fault it is and where it happened; never its message, which may hold personal data."""
+    step = fault.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    place = f" in {PurePath(step.tb_frame.f_code.co_filename).name}:{step.tb_lineno}" if step is not None else ""
+    return f"{type(fault).__name__}{place}"
+
+
+def _stumbled(at: str, fault: Exception, **names: object) -> None:
+    log.error("stumbled", at=at, fault=where(fault), **names)
 
 
 def _counts(tally: Tally) -> dict[str, int]:

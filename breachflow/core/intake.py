@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +17,9 @@ from breachflow.core.correlation import lookup_keys
 from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, content_of, event_identity
 from breachflow.core.screening import Screened, screen
+
+Fate = Literal["opened", "attached", "screened", "duplicates", "quarantined"]
+"""What becomes of one record, under the name by which it is counted."""
 
 
 class Tally(Struct, frozen=True, kw_only=True):
@@ -61,10 +66,10 @@ class Known(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The changes of a batch, at most one for each case, and its tally."""
+    """The changes of a batch, at most one for each case, and what became of each of its events, in order."""
 
     changes: tuple[Change, ...]
-    tally: Tally
+    fates: tuple[Fate, ...]
 
 
 def arrival(event: SecurityEvent, raw: bytes) -> Arrival:
@@ -75,9 +80,13 @@ def arrival(event: SecurityEvent, raw: bytes) -> Arrival:
 def taken_in(arrivals: Sequence[Arrival], known: Known, charter: Charter, now: datetime, attempt: int = 0) -> Outcome:
     """Decide about every event of a batch in order, each seeing what those before it did."""
     batch = _Batch(known, charter, now, attempt)
-    for one in arrivals:
-        batch.take(one)
-    return Outcome(tuple(batch.changes()), batch.tally)
+    fates = tuple(batch.take(one) for one in arrivals)
+    return Outcome(tuple(batch.changes()), fates)
+
+
+def tallied(fates: Iterable[Fate]) -> Tally:
+    """Count what became of some records."""
+    return Tally(**Counter(fates))
 
 
 class _Batch:
@@ -90,30 +99,28 @@ class _Batch:
         self.cases = dict(known.cases)
         self.steps: dict[str, list[Change]] = {}
         self.screened: list[Received] = []
-        self.tally = Tally()
 
-    def take(self, one: Arrival) -> None:
-        """Take in one event."""
+    def take(self, one: Arrival) -> Fate:
+        """Take in one event; return what became of it."""
         seen = self.contents.setdefault(one.identity, {})
         if one.content in seen:
-            self.tally += Tally(duplicates=1)
-            return
+            return "duplicates"
         lines = self.charter.datamap.find(one.event.assets)
         outcome = screen(one.event, lines, self.charter.policy.screening)
         received = self._received(one, outcome, revision=bool(seen))
         case = self._found(one, seen, outcome)
+        fate: Fate
         if case is not None:
+            fate = "attached"
             change = lifecycle.attached(case, one.event, received, self.charter, self.now)
-            self.tally += Tally(attached=1)
         elif outcome.opens:
+            fate = "opened"
             new_id = case_id(one.event.source, one.event.id, self.now, self._attempts(one.event))
             change = lifecycle.opened(new_id, one.event, received, self.charter, self.now)
-            self.tally += Tally(opened=1)
         else:
             self.screened.append(received)
             seen[one.content] = None
-            self.tally += Tally(screened=1)
-            return
+            return "screened"
         after = change.case
         if after is None:
             raise AssertionError("an event that is not screened out changes a case")
@@ -122,6 +129,7 @@ class _Batch:
         seen[one.content] = after.id
         for key in change.keys:
             self.keys[key.key] = after.id
+        return fate
 
     def changes(self) -> list[Change]:
         """Return one change for each case, its steps put together, and one for what was screened out."""
@@ -129,7 +137,7 @@ class _Batch:
         return [*together, Change(received=tuple(self.screened))] if self.screened else together
 
     def _found(self, one: Arrival, seen: Mapping[bytes, str | None], outcome: Screened) -> Case | None:
-        """Return the case that the event belongs to: the one its identity is in, the one it names, or its assets' one."""
+        """Return the case that the event belongs to: the one of its identity, the one it names, or its assets' one."""
         for case in seen.values():
             if case is not None and case in self.cases:
                 return self.cases[case]

@@ -1,0 +1,65 @@
+"""The DPO's desk as a folder: one subfolder a case, the newest draft of each kind in it, for its owner's eyes only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+UNFIT = re.compile(r"[^A-Za-z0-9._@+-]+")
+"""What may not stand in a file's name: a controller can be named by an event, and so by a stranger."""
+
+LONGEST_NAME = 120  # File systems end at 255 bytes; people read names in lists.
+
+
+class Folder:
+    """Drafts as files under one root: directories 0700, files 0600, each replaced whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def lay(self, case: str, name: str, content: bytes) -> str:
+        """Keep this draft, replacing an older one of that name; return the path where it lies, on disk for good."""
+        folder = self.root / file_name(case)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / file_name(name)
+        # One half-written name per process and thread: two that draft the same case never write into one file.
+        half = folder / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}"
+        try:
+            half.touch(mode=0o600, exist_ok=False)
+            with half.open("wb") as file:
+                file.write(content)
+                file.flush()
+                # The database will say that this draft was laid; a power cut must not make that untrue.
+                os.fsync(file.fileno())
+            half.replace(path)
+        except BaseException:
+            half.unlink(missing_ok=True)
+            raise
+        _remember(folder)
+        return str(path)
+
+
+def file_name(name: str) -> str:
+    """Return a name that is safe in any folder: letters, digits and a few signs, not hidden, of bearable length.
+
+    A name that had to be changed carries a digest of the original, so that two names never become one file.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    if not (dot and re.fullmatch(r"[a-z0-9]{1,8}", suffix)):
+        stem, dot, suffix = name, "", ""
+    safe = UNFIT.sub("_", stem).lstrip(".")[:LONGEST_NAME]
+    if safe != stem or not safe:
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+        safe = f"{safe}~{digest}" if safe else digest
+    return f"{safe}{dot}{suffix}"
+
+
+def _remember(folder: Path) -> None:
+    """Make the renaming itself survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from breachflow.store.errors import Unavailable
+
 VERSION = 1
 """The version of the schema; `schema/ENGINE/N.sql` leads from version N - 1 to N."""
 
@@ -19,8 +21,8 @@ class Duplicate(Exception):  # noqa: N818 - named for what happened, as the fiel
     """A row with this key is there already; the transaction is to be rolled back."""
 
 
-class Outrun(Exception):  # noqa: N818
-    """Somebody was faster; the transaction is to be rolled back."""
+class Outrun(Unavailable):
+    """Somebody was faster; the transaction is to be rolled back, and what it rested on read again."""
 
 
 class Engine(Protocol):

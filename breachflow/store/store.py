@@ -58,6 +58,10 @@ def _engine(url: str, *, create: bool) -> Engine:
         from breachflow.store.sqlite import SQLite
 
         return SQLite(Path(unquote(url.removeprefix("sqlite:///"))), create=create)
+    if url.startswith(("postgresql://", "postgres://")):
+        from breachflow.store.postgres import Postgres
+
+        return Postgres(url, create=create)
     raise NoDatabase(f"A database is named sqlite:///PATH or postgresql://…, not {url.partition(':')[0]}:….")
 
 

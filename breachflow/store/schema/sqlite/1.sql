@@ -134,7 +134,7 @@ CREATE TABLE dead_letters (
     settled_by TEXT,
     settled_because TEXT
 ) STRICT;
-CREATE INDEX dead_letters_in ON dead_letters (state, at);
+CREATE INDEX dead_letters_in ON dead_letters (state, at, id);
 
 CREATE TABLE positions (
     consumer TEXT NOT NULL,

@@ -1,0 +1,57 @@
+"""CloudEvents 1.0: the envelope around an event, structured JSON or Kafka's binary mode with `ce_*` headers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from breachflow.core.event import Unreadable
+from breachflow.formats.document import decode, encode
+
+NAME = "cloudevents"
+HEADER = "ce_"
+JSON_TYPES = ("application/json", "text/json", "application/cloudevents+json")
+
+
+def recognise(document: dict[str, Any]) -> bool:
+    """Whether this object is a structured CloudEvent: its four required attributes are there."""
+    return all(isinstance(document.get(key), str) for key in ("specversion", "type", "source", "id"))
+
+
+def is_binary(headers: Mapping[str, bytes]) -> bool:
+    """Whether these Kafka headers say that the value is the data of a CloudEvent."""
+    return f"{HEADER}specversion" in headers
+
+
+def data(document: dict[str, Any]) -> tuple[Any, bytes]:
+    """The data of a structured CloudEvent, and its bytes.
+
+    Raises `Unreadable` for another version, another content type than JSON, or no data at all.
+    """
+    if not document["specversion"].startswith("1."):
+        raise Unreadable("`specversion` of the CloudEvent is not 1.x: send version 1.0")
+    if document.get("data") is not None:
+        content = document["data"]
+        if isinstance(content, str):
+            return decode(content.encode()), content.encode()
+        return content, encode(content)
+    encoded = document.get("data_base64")
+    if isinstance(encoded, str):
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise Unreadable("`data_base64` of the CloudEvent is not base64") from None
+        return decode(raw), raw
+    raise Unreadable("the CloudEvent carries no data: an event belongs in its `data`")
+
+
+def check_binary(headers: Mapping[str, bytes]) -> None:
+    """Refuse a binary CloudEvent of another version or content type; its value is then no event of ours."""
+    if not headers[f"{HEADER}specversion"].startswith(b"1."):
+        raise Unreadable("`ce_specversion` is not 1.x: send CloudEvents 1.0")
+    content_type = headers.get("content-type", headers.get("Content-Type", b"application/json"))
+    kind = content_type.split(b";")[0].strip().lower().decode("ascii", "replace")
+    if kind not in JSON_TYPES and not kind.endswith("+json"):
+        raise Unreadable("the CloudEvent's content type is not JSON")

@@ -1,0 +1,158 @@
+"""One payload, as Kafka, HTTP or a file record brings it, into readings: never an exception, never a record dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from breachflow.core.event import Unreadable
+from breachflow.formats import cloudevents, native
+from breachflow.formats.document import decode, encode, refuse_duplicate_keys
+from breachflow.formats.envelopes import opened
+from breachflow.formats.format import Format
+from breachflow.formats.limits import MAX_ENVELOPES, MAX_PAYLOAD, MAX_RECORDS
+from breachflow.formats.reading import Context, Reading
+from breachflow.formats.registry import recognise, shipped
+
+AUTO = "auto"
+
+
+class _UnknownError(Unreadable):
+    """Well-formed, and no reader knows it."""
+
+
+def read(
+    payload: bytes,
+    *,
+    format: str | None = None,  # noqa: A002 - the vocabulary's word.
+    received_at: datetime,
+    zones: Mapping[str, str] = {},
+    headers: Mapping[str, bytes] = {},
+    extra: tuple[Format, ...] = (),
+) -> tuple[Reading, ...]:
+    """The readings of one payload: at least one, in the payload's order, and never an exception.
+
+    `format` names the reader instead of recognising it (`None` or `auto` recognise); `zones` maps a format to the IANA
+    zone of its times without offset; `headers` are Kafka's, for binary CloudEvents; `extra` are formats from
+    user-written mappings, tried first. `received_at` stands in where a payload has no instant.
+    """
+    payload = bytes(payload)
+    context = Context(received_at=received_at.astimezone(UTC), zones=zones)
+    chosen: Format | str | None
+    try:
+        chosen = _chosen(format, extra)
+        if cloudevents.is_binary(headers):
+            cloudevents.check_binary(headers)
+        document = decode(payload)
+        found = list(_records(document, payload, chosen, extra))
+        if any(known == native.NAME and own is not payload for _, own, known in found):
+            refuse_duplicate_keys(payload, document)
+    except Unreadable as error:
+        return (_refused(payload, 1, error),)
+    return tuple(_one(record, raw, known, index, context) for index, (record, raw, known) in enumerate(found, start=1))
+
+
+_Found = tuple[Any, bytes, Format | str | Unreadable]
+
+
+def _chosen(name: str | None, extra: tuple[Format, ...]) -> Format | str | None:
+    if name is None or name == AUTO:
+        return None
+    if name in (native.NAME, cloudevents.NAME):
+        return name
+    known = next((one for one in extra if one.name == name), None) or shipped().get(name)
+    if known is None:
+        raise Unreadable("the format asked for is none that breachflow reads: mend the setting or leave it out")
+    return known
+
+
+def _records(document: Any, raw: bytes, chosen: Format | str | None, extra: tuple[Format, ...]) -> Iterator[_Found]:
+    """Each record of the document with its bytes and its reader, or with the reason why it has none."""
+    waiting: list[tuple[Any, bytes | None, int]] = [(document, raw, 0)]
+    given = 0
+    while waiting:
+        node, own, level = waiting.pop()
+        try:
+            known = _reader(node, chosen, extra)
+            inside = _inside(node, known, level)
+        except Unreadable as error:
+            known, inside = error, None
+        if inside is None:
+            given += 1
+        else:
+            waiting.extend((item, item_raw, level + 1) for item, item_raw in reversed(inside))
+        if given + len(waiting) > MAX_RECORDS:
+            raise Unreadable(f"the payload holds more than {MAX_RECORDS} records: send them in smaller batches")
+        if isinstance(known, Format) and known.records is not None:
+            for part in known.records(node):
+                yield part, encode(part), known
+        elif known is not None and inside is None:
+            yield node, own if own is not None else encode(node), known
+
+
+def _inside(node: Any, known: Format | str | None, level: int) -> list[tuple[Any, bytes | None]] | None:
+    """What this envelope holds, each with its bytes where those are there; `None` where it is a record itself.
+
+    Raises `Unreadable` for an empty container, for envelopes one in the other without end, and for what nobody knows.
+    """
+    inside: list[tuple[Any, bytes | None]] | None = None
+    if known == cloudevents.NAME:
+        inside = [cloudevents.data(node)]
+    elif known is None and level < MAX_ENVELOPES and (found := opened(node)) is not None:
+        inside = [(item, None) for item in found]
+    elif known is None:
+        raise _unknown(node)
+    if inside == []:
+        raise Unreadable("the payload is an empty container: there is no record in it")
+    if inside and level >= MAX_ENVELOPES:
+        raise Unreadable(f"the payload has more than {MAX_ENVELOPES} envelopes one in the other")
+    return inside
+
+
+def _reader(node: Any, chosen: Format | str | None, extra: tuple[Format, ...]) -> Format | str | None:
+    """The reader of this node, by choice or by recognition; `None` where it is none's record (perhaps an envelope)."""
+    if not isinstance(node, dict):
+        return None
+    if chosen == native.NAME:
+        return cloudevents.NAME if cloudevents.recognise(node) else native.NAME
+    if isinstance(chosen, Format):
+        return chosen if chosen.recognise(node) or opened(node) is None else None
+    if cloudevents.recognise(node):
+        return cloudevents.NAME
+    if known := recognise(node, extra):
+        return known
+    return native.NAME if native.recognise(node) else None
+
+
+def _one(record: Any, raw: bytes, known: Format | str | Unreadable, index: int, context: Context) -> Reading:
+    if isinstance(known, Unreadable):
+        return _refused(raw, index, known)
+    try:
+        read_one = known.read if isinstance(known, Format) else native.read
+        return Reading(raw=raw, record=index, event=read_one(record, raw, context))
+    except Unreadable as error:
+        return _refused(raw, index, error)
+    # A fault of a reader must not stop the records behind this one: it is kept with its bytes, and the kind of fault
+    # (never its message, which may quote the payload) tells a developer where to look.
+    except Exception as error:  # noqa: BLE001
+        name = known.name if isinstance(known, Format) else known
+        fault = f"the reader of {name} failed with {type(error).__name__}: a fault of breachflow, please report it"
+        return Reading(raw=raw, record=index, error=fault)
+
+
+def _refused(raw: bytes, index: int, error: Unreadable) -> Reading:
+    if len(raw) > MAX_PAYLOAD:
+        raw = raw[:MAX_PAYLOAD]
+    return Reading(raw=raw, record=index, error=str(error), unknown=isinstance(error, _UnknownError))
+
+
+def _unknown(node: Any) -> Unreadable:
+    if not isinstance(node, dict):
+        kind = "a list" if isinstance(node, list) else "a text" if isinstance(node, str) else "a bare value"
+        return Unreadable(f"no reader knows this JSON: it is {kind} where a record, an object, belongs")
+    missing = [key for key in native.REQUIRED if key not in node]
+    return _UnknownError(
+        "no reader knows this JSON: no format recognises its keys, and as a native event it lacks "
+        f"{', '.join(missing)}; a mapping would make it readable"
+    )

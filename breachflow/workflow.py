@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 from msgspec import Struct
@@ -105,10 +105,10 @@ class Workflow:
                 return change
         raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
 
-    def tick(self) -> int:
-        """Climb every ladder that is due; return how many cases were looked at."""
+    def tick(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches."""
         now, looked = self.now(), 0
-        while due := self.store.due(now, BATCH):
+        while not stopping() and (due := self.store.due(now, BATCH)):
             looked += len(due)
             changes = [change for case in due if (change := self._timed(case, now)) is not None]
             if changes and not self.store.commit(changes):
@@ -253,7 +253,7 @@ class Workflow:
             error = "this person is no longer in the organisation file"
             self._settle(Settled(notice=notice.id, state="failed", at=now, error=error), notice)
             return
-        state = "retry" if mail.attempts < DELIVERIES else "failed"
+        state: Literal["retry", "failed"] = "retry" if mail.attempts < DELIVERIES else "failed"
         try:
             message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
             sent = route.send(message, to=person.email, notice=notice.id, case=notice.case)

@@ -86,7 +86,7 @@ def taken_in(arrivals: Sequence[Arrival], known: Known, charter: Charter, now: d
 
 def tallied(fates: Iterable[Fate]) -> Tally:
     """Count what became of some records."""
-    return Tally(**Counter(fates))
+    return Tally(**Counter[str](fates))
 
 
 class _Batch:

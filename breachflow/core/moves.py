@@ -78,3 +78,16 @@ def led_to(case: Case, decision: Decision) -> Stage:
     if isinstance(decision, Reopen) and case.aware is None:
         return Stage.SUSPECTED
     return moves[type(decision)]
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram, one arrow for each pair of stages (the README shows it)."""
+    lines = ["stateDiagram-v2", "    [*] --> suspected: an event opens it"]
+    for stage, moves in MOVES.items():
+        arrows: dict[Stage, list[str]] = {}
+        for kind, target in moves.items():
+            arrows.setdefault(target, []).append(command(kind))
+        lines += [f"    {stage.value} --> {target.value}: {', '.join(words)}" for target, words in arrows.items()]
+    lines.append("    confirmed --> handled: the last clock ends")
+    lines.append("    handled --> confirmed: a new clock starts")
+    return "\n".join(lines)

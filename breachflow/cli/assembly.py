@@ -1,0 +1,111 @@
+"""Where the pieces are put together: settings, store, charter, workflow; the one place that reads the real clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from breachflow.cli.answers import Refused, one_line
+
+if TYPE_CHECKING:
+    from breachflow.core.charter import Charter
+    from breachflow.settings import Settings
+    from breachflow.store import Store
+    from breachflow.workflow import Workflow
+
+
+def settings(ctx: click.Context) -> Settings:
+    """Return the settings from the environment, `.env`, and the options before the command."""
+    from breachflow.settings.environment import load
+
+    return load(os.environ, Path.cwd(), overrides=ctx.find_root().obj or {})
+
+
+def clock(chosen: Settings) -> Callable[[], datetime]:
+    """Return what tells the time: the real clock, or the watch that stands still at BREACHFLOW_NOW."""
+    if chosen.now is not None:
+        standing: datetime = chosen.now
+        return lambda: standing
+    return lambda: datetime.now(UTC)
+
+
+@contextmanager
+def store(chosen: Settings, *, create: bool = False) -> Iterator[Store]:
+    """Open the configured database; it must exist unless `create`."""
+    from breachflow.store import open_store
+
+    opened = open_store(chosen.database, master_key(chosen), create=create)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def charter(chosen: Settings) -> Charter:
+    """Read the organisation file."""
+    from breachflow.core.charter import Charter
+    from breachflow.settings.organisation_file import load
+
+    return Charter(load(chosen.organisation))
+
+
+def master_key(chosen: Settings) -> bytes:
+    """Return the key that personal data is kept under."""
+    from breachflow.settings import home
+
+    return home.master_key(chosen)
+
+
+def home_was_chosen(ctx: click.Context) -> bool:
+    """Whether the home folder was named by option or environment, rather than being the default."""
+    return bool((ctx.find_root().obj or {}).get("BREACHFLOW_HOME") or os.environ.get("BREACHFLOW_HOME"))
+
+
+def put_together(
+    chosen: Settings,
+    opened: Store,
+    now: Callable[[], datetime],
+    *,
+    rules: Charter | None = None,
+    loud: bool = False,
+) -> Workflow:
+    """Put a workflow together over an open store; `loud` logs what a service does."""
+    from breachflow.delivery import open_route
+    from breachflow.desk import Folder
+    from breachflow.settings.logging import configure
+    from breachflow.rendering import Renderer
+    from breachflow.workflow import Workflow
+
+    configure(level="info" if loud else "warning")
+    return Workflow(
+        opened,
+        rules or charter(chosen),
+        now,
+        renderer=Renderer(overrides=chosen.home / "templates"),
+        route=open_route(chosen),
+        desk=Folder(chosen.home / "drafts"),
+    )
+
+
+@contextmanager
+def workflow(ctx: click.Context, *, create: bool = False) -> Iterator[Workflow]:
+    """Open everything that a command which changes something needs."""
+    chosen = settings(ctx)
+    with store(chosen, create=create) as opened:
+        yield put_together(chosen, opened, clock(chosen))
+
+
+def the_case(opened: Store, prefix: str) -> str:
+    """Return the id of the one case that starts with `prefix`; refuse none and several."""
+    found = opened.find(prefix.strip().upper(), limit=3)
+    if len(found) == 1 or prefix.strip().upper() in found:
+        return found[0]
+    if not found:
+        raise Refused(f"there is no case {one_line(prefix, 40)}; `breachflow status` lists the open ones.")
+    raise Refused(f"{one_line(prefix, 40)} names several cases ({', '.join(found)}, …); write more of the id.")

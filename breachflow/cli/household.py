@@ -1,0 +1,59 @@
+"""`breachflow init` and `breachflow check`: the organisation file and the empty database."""
+
+from __future__ import annotations
+
+import click
+
+from breachflow.cli import assembly
+from breachflow.cli.answers import print_json, say
+
+
+@click.command("init")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def init_command(ctx: click.Context, as_json: bool) -> None:
+    """Write a commented organisation file, a master key and an empty database. Keeps what exists; asks nothing."""
+    from breachflow.settings.home import init
+
+    settings = assembly.settings(ctx)
+    lines = init(settings.home)
+    with assembly.store(settings, create=True):
+        pass
+    if as_json:
+        print_json({"home": str(settings.home), "done": [str(line) for line in lines]})
+        return
+    for line in lines:
+        say(str(line))
+    say(f"Database ready: {shown(settings.database)}")
+    say("Next: edit the organisation file, then `breachflow check` and `breachflow run`.")
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def check_command(ctx: click.Context, as_json: bool) -> int:
+    """Check the organisation file, naming line and key. Exit 2 on an error; warnings go on."""
+    from breachflow.settings.organisation_file import check
+
+    settings = assembly.settings(ctx)
+    findings = check(settings.organisation)
+    errors = [finding for finding in findings if finding.level == "error"]
+    for finding in findings:
+        if as_json:
+            print_json({"level": finding.level, "line": finding.line, "key": finding.key, "message": finding.sentence})
+        else:
+            place = f"{settings.organisation}:{finding.line}" if finding.line else str(settings.organisation)
+            say(f"{place}: {finding.level}: {finding.key + ': ' if finding.key else ''}{finding.sentence}")
+    if not as_json and not errors:
+        say(f"{settings.organisation} is usable" + (f", with {len(findings)} warning(s)." if findings else "."))
+    return 2 if errors else 0
+
+
+def shown(url: str) -> str:
+    """Return a database address without its password."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":…@")))

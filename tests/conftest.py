@@ -1,0 +1,28 @@
+"""What every test may ask for: the third-party inputs beside the checkout, and which lanes to leave out by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("BREACHFLOW_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without",
+        action="append",
+        default=[],
+        choices=["kafka", "postgres", "pdf"],
+        help="leave out the tests that need this; what cannot be brought up otherwise fails the run",
+    )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party inputs; the test is skipped, visibly, where it is absent."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"third-party inputs are not at {SHARED}")
+    return SHARED / "data"

@@ -1,0 +1,10 @@
+"""Mails leave the house: composed once, then handed to a folder, an SMTP server or SendGrid, in order of preference."""
+
+from __future__ import annotations
+
+from breachflow.delivery.errors import BadRoute, Deferred, Refused, Sent
+from breachflow.delivery.message import compose, message_id
+from breachflow.delivery.patience import backoff
+from breachflow.delivery.route import Route, open_route
+
+__all__ = ["BadRoute", "Deferred", "Refused", "Route", "Sent", "backoff", "compose", "message_id", "open_route"]

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from breachflow.store import statements as sql
 from breachflow.store.engine import VERSION, Duplicate, Outrun, Row
@@ -38,6 +37,8 @@ class Postgres:
             ) from error
         self._psycopg = psycopg
         self._url = url
+        from urllib.parse import urlsplit
+
         # The address for people, without the password.
         parts = urlsplit(url)
         self._where = f"{parts.hostname or 'local'}{parts.path}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import TracebackType
-from typing import Self
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Self
 
 from breachflow.store import statements as sql
 from breachflow.store.cases import Cases
@@ -17,6 +14,9 @@ from breachflow.store.errors import NoDatabase, WrongKey
 from breachflow.store.outbox import Outbox
 from breachflow.store.record import Record
 from breachflow.store.vault import Vault
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class Store(Commit, Cases, Outbox, Record, DeadLetters, Erasure):
@@ -57,7 +57,12 @@ def _engine(url: str, *, create: bool) -> Engine:
     if url.startswith("sqlite:///"):
         from breachflow.store.sqlite import SQLite
 
-        return SQLite(Path(unquote(url.removeprefix("sqlite:///"))), create=create)
+        path = url.removeprefix("sqlite:///")
+        if "%" in path:
+            from urllib.parse import unquote
+
+            path = unquote(path)
+        return SQLite(path, create=create)
     if url.startswith(("postgresql://", "postgres://")):
         from breachflow.store.postgres import Postgres
 

@@ -93,7 +93,7 @@ def load(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str] | N
     where that may be a secret.
     """
     stated = _Stated(cwd, (overrides or {}, environ, dotenv.read(cwd / ".env")))
-    home = stated.path("BREACHFLOW_HOME") or _absolute(cwd, "breachflow-data")
+    home = stated.path("BREACHFLOW_HOME") or _absolute(cwd, "breachflow-data", "BREACHFLOW_HOME")
     return Settings(
         home=home,
         database=_database(stated, home),
@@ -164,10 +164,10 @@ class _Stated:
     def path(self, name: str) -> Path | None:
         """Return a path, absolute from the current folder."""
         value = self.text(name)
-        return None if value is None else _absolute(self.cwd, value)
+        return None if value is None else _absolute(self.cwd, value, name)
 
     def _mounted(self, name: str, file: str) -> str:
-        path = _absolute(self.cwd, file)
+        path = _absolute(self.cwd, file, f"{name}_FILE")
         try:
             with path.open("rb") as opened:
                 data = opened.read(LARGEST_SECRET + 1)
@@ -183,15 +183,15 @@ class _Stated:
         return value
 
 
-def _absolute(cwd: Path, text: str) -> Path:
+def _absolute(cwd: Path, text: str, name: str) -> Path:
     if "\0" in text:
-        raise SettingsError("a path in the settings holds a NUL character.")
+        raise SettingsError(f"{name} holds a NUL character; a path cannot.")
     path = Path(text)
     if text.startswith("~"):
         try:
             path = path.expanduser()
         except RuntimeError as error:
-            raise SettingsError(f"{text}: there is no such home folder; write the path in full.") from error
+            raise SettingsError(f"{name} begins with ~, and there is no such user; write the path in full.") from error
     return cwd.absolute() / path
 
 
@@ -200,7 +200,7 @@ def _database(stated: _Stated, home: Path) -> Secret:
     if url is None:
         return Secret(f"sqlite:///{home / 'breachflow.db'}")
     if url.startswith("sqlite:///") and url != "sqlite:///":
-        return Secret(f"sqlite:///{_absolute(stated.cwd, url.removeprefix('sqlite:///'))}")
+        return Secret(f"sqlite:///{_absolute(stated.cwd, url.removeprefix('sqlite:///'), 'BREACHFLOW_DATABASE')}")
     if url.startswith(("postgresql://", "postgres://")):
         return Secret("postgresql://" + url.partition("://")[2])
     raise SettingsError("BREACHFLOW_DATABASE must be sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
@@ -260,7 +260,7 @@ def _mail(stated: _Stated, home: Path) -> tuple[str, ...]:
     for spec in stated.list("BREACHFLOW_MAIL") or (f"folder:{home / 'outbox'}",):
         scheme, _, rest = spec.partition(":")
         if scheme == "folder":
-            specs.append(f"folder:{_absolute(stated.cwd, rest)}" if rest else f"folder:{home / 'outbox'}")
+            specs.append(f"folder:{_absolute(stated.cwd, rest, 'BREACHFLOW_MAIL') if rest else home / 'outbox'}")
             continue
         if ":" in rest.rpartition("@")[0].removeprefix("//"):
             raise SettingsError("BREACHFLOW_MAIL holds a password; put it in BREACHFLOW_SMTP_PASSWORD instead.")

@@ -82,7 +82,10 @@ def check(path: File, *, mail: Iterable[str] = ()) -> list[Finding]:
     from breachflow.settings import mapping
 
     organisation = msgspec.convert(raw, OrganisationFile)
-    flaws = [*errors(organisation), *warnings(organisation), *mapping.warnings(organisation.datamap)]
+    flaws = list(errors(organisation))
+    wrong = {flaw.path for flaw in flaws}
+    doubts = [*warnings(organisation), *mapping.warnings(organisation.datamap)]
+    flaws += [doubt for doubt in doubts if doubt.path not in wrong]
     if any(spec.startswith("sendgrid:") for spec in mail):
         flaws += _sendgrid(organisation)
     return _located(flaws, text)

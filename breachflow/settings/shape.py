@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -32,13 +32,16 @@ def flaws(value: Any, kind: type[Struct], path: Path = ()) -> Iterator[Flaw]:
         yield Flaw("error", path, f"must be a table, with keys like `{msgspec.structs.fields(kind)[0].name}`.")
         return
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    meant = set()
     for key in value:
         if key not in fields:
-            yield Flaw("error", (*path, key), f"there is no such key here{_near(key, fields)}")
+            near = _nearest(key, fields.keys() - value.keys())
+            meant.add(near)
+            yield Flaw("error", (*path, key), f"there is no such key here{_asked(near)}")
     for name, field in fields.items():
         if name in value:
             yield from _value(value[name], field.type, (*path, name))
-        elif field.required:
+        elif field.required and name not in meant:
             yield Flaw("error", path, f"`{name}` is missing.")
 
 
@@ -78,7 +81,7 @@ def _sentence(message: str, value: Any, bare: Any) -> str:
     if get_origin(bare) is Literal and isinstance(value, str):
         choices = get_args(bare)
         listed = f"; choose from {', '.join(choices)}." if len(choices) <= 12 else "."
-        return f"there is no such choice{_near(value, choices, otherwise=listed)}"
+        return f"there is no such choice{_asked(_nearest(value, choices), otherwise=listed)}"
     if (wrong := re.match(r"Expected `([a-z]+)(?: \| null)?`, got `([a-z]+)`", message)) is not None:
         expected, got = (_IN_WORDS.get(word, word) for word in wrong.groups())
         return f"must be {expected}; this is {got}."
@@ -88,14 +91,16 @@ def _sentence(message: str, value: Any, bare: Any) -> str:
     limit = re.match(r"Expected `[a-z]+`( of length)? (>=|<=|>|<) (\S+)", message)
     if limit is not None:
         word = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}[limit[2]]
-        return f"must have {word} {limit[3]} entries." if limit[1] and isinstance(value, list) else (
-            f"must have {word} {limit[3]} characters." if limit[1] else f"must be {word} {limit[3]}."
-        )
+        counted = " entries" if isinstance(value, list) else " characters"
+        return f"must have {word} {limit[3]}{counted}." if limit[1] else f"must be {word} {limit[3]}."
     return f"does not fit: {message.partition(' - at ')[0]}."
 
 
-def _near(word: str, choices: Any, otherwise: str = ".") -> str:
+def _nearest(word: str, choices: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(choices), n=1, cutoff=0.6)
-    return f"; did you mean `{near[0]}`?" if near else otherwise
+    return next(iter(get_close_matches(word, sorted(choices), n=1, cutoff=0.6)), None)
+
+
+def _asked(near: str | None, otherwise: str = ".") -> str:
+    return f"; did you mean `{near}`?" if near is not None else otherwise

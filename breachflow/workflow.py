@@ -141,7 +141,8 @@ class Workflow:
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Send the mails that are owed; return how many were settled. A mail is rendered once and stays the same.
 
-        `stopping` is asked before each batch, so that none is left claimed and unsent.
+        `stopping` is asked before each batch, so that none is left claimed and unsent. A mail that could not be
+        delivered owes another one to the next person, which leaves in the same call.
         """
         settled = 0
         while (
@@ -152,8 +153,6 @@ class Workflow:
             for mail in leased:
                 self._deliver(mail, self.route)
                 settled += 1
-            if len(leased) < MAILS:
-                break
         return settled
 
     def assessments(self, case: Case, *, flips: bool = False) -> dict[str, Assessment]:

@@ -66,48 +66,48 @@ EVENTS = (
 
 DECISIONS = (
     Decides(1.0, "02-ransomware-without-backup.json",
-            lambda at: Ack(by="Claire Morel (DPO)", reason="crisis cell convened"),
+            lambda at: Ack(by="Claire Fontanel (DPO)", reason="crisis cell convened"),
             "the DPO is on it"),
     Decides(2.5, "02-ransomware-without-backup.json",
-            lambda at: Confirm(by="Claire Morel (DPO)", reason="the forensic team confirms access to claims data",
+            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="the forensic team confirms access to claims data",
                                aware_at=START + timedelta(minutes=20)),
             "awareness is set"),
     Decides(3.0, "03-wrong-envelope.json",
-            lambda at: Confirm(by="Claire Morel (DPO)", reason="the customer sent a photograph of the letter",
+            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="the customer sent a photograph of the letter",
                                aware_at=START + timedelta(minutes=45)),
             "awareness is set"),
     Decides(4.0, "05-lost-laptop.json",
-            lambda at: Confirm(by="Claire Morel (DPO)", reason="loss reported by the employee; device was off",
+            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="loss reported by the employee; device was off",
                                aware_at=START + timedelta(minutes=70)),
             "awareness is set"),
     Decides(4.5, "05-lost-laptop.json",
-            lambda at: Exempt(by="Hugo Lambert (managing director)", advised_by="Claire Morel (DPO)",
+            lambda at: Exempt(by="Anne-Sophie Vanhoutte", advised_by="Claire Fontanel (DPO)",
                               advice="full-disk encryption, key not with the device, copies at hand: no risk",
                               reason="unlikely to result in a risk: encrypted, off, key safe, data available"),
             "not notified: decided by the controller on the DPO's advice"),
     Decides(5.0, "07-programme-incident.json",
-            lambda at: Done(by="Claire Morel (DPO)", clock="gdpr-art33-2", at=at, reference="mail to the car maker"),
+            lambda at: Done(by="Claire Fontanel (DPO)", clock="gdpr-art33-2", at=at, reference="mail to the car maker"),
             "the car maker has been told"),
     Decides(8.0, "01-ransomware-with-backup.json",
-            lambda at: Confirm(by="Claire Morel (DPO)", reason="encrypted data only; logs complete",
+            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="encrypted data only; logs complete",
                                aware_at=START + timedelta(minutes=30)),
             "awareness is set"),
     Decides(9.0, "01-ransomware-with-backup.json",
-            lambda at: Exempt(by="Hugo Lambert (managing director)", advised_by="Claire Morel (DPO)",
+            lambda at: Exempt(by="Karim Benali", advised_by="Claire Fontanel (DPO)",
                               advice="pattern of EDPB 01/2021 case 1: no notification needed",
                               reason="state-of-the-art encryption, key safe, restored in four hours, no effect"),
             "not notified: decided by the controller on the DPO's advice"),
     Decides(26.0, "02-ransomware-without-backup.json",
-            lambda at: Filed(by="Claire Morel (DPO)", at=at, kind="initial", reference="CNIL-2026-118822"),
+            lambda at: Filed(by="Claire Fontanel (DPO)", at=at, kind="initial", reference="CNIL-2026-118822"),
             "the initial notification is filed with the CNIL"),
     Decides(30.0, "02-ransomware-without-backup.json",
-            lambda at: Informed(by="Claire Morel (DPO)", at=at, means="e-mail and letter"),
+            lambda at: Informed(by="Claire Fontanel (DPO)", at=at, means="e-mail and letter"),
             "the people concerned are informed"),
     Decides(49.0, "03-wrong-envelope.json",
-            lambda at: Filed(by="Claire Morel (DPO)", at=at, kind="initial", reference="CNIL-2026-118901"),
+            lambda at: Filed(by="Claire Fontanel (DPO)", at=at, kind="initial", reference="CNIL-2026-118901"),
             "the notification is filed with the CNIL"),
     Decides(52.0, "05-lost-laptop.json",
-            lambda at: Close(by="Claire Morel (DPO)", reason="insurance told, laptop replaced"),
+            lambda at: Close(by="Claire Fontanel (DPO)", reason="insurance told, laptop replaced"),
             "closed"),
 )  # fmt: skip
 
@@ -188,7 +188,7 @@ class Story:
 
     def _arrives(self, step: Arrives) -> None:
         from breachflow.formats import read
-        from breachflow.loop import ingest
+        from breachflow.ingest import ingest
 
         raw = files("breachflow.cli").joinpath("story", step.file).read_bytes()
         tally = ingest(self.workflow, BytesIO(raw), step.file, format=None, progress=None)

@@ -105,7 +105,7 @@ def retry_command(ctx: click.Context, idents: tuple[str, ...], form: str | None,
     """Read dead letters again, after the reader or the mapping has been mended."""
     import io
 
-    from breachflow.loop import ingest
+    from breachflow.ingest import ingest
 
     again = 0
     with assembly.workflow(ctx) as workflow:

@@ -28,7 +28,7 @@ def ingest_command(ctx: click.Context, files: tuple[str, ...], form: str | None,
     records that cannot be read are kept as dead letters and counted as quarantined.
     """
     from breachflow.core.intake import Tally
-    from breachflow.loop import ingest
+    from breachflow.ingest import ingest
 
     total, failed = Tally(), False
     with assembly.workflow(ctx) as workflow:

@@ -110,7 +110,7 @@ def report_command(
 
 def _take_in(ctx: click.Context, raw: bytes, *, as_json: bool) -> None:
     from breachflow.formats import read
-    from breachflow.loop import ingest
+    from breachflow.ingest import ingest
 
     with assembly.workflow(ctx) as workflow:
         reading = read(raw, format="native", received_at=workflow.now())[0]

@@ -268,38 +268,50 @@ def _done(case: Case, clock_id: str) -> datetime | None:
 
 
 def _carried(duty: Duty, old: Clock | None, charter: Charter, now: datetime) -> Clock:
-    """Return the clock of this duty: new, unchanged, moved to another deadline, or stopped."""
-    zone = charter.organisation.zone
-    if old is not None and old.started == duty.started and duty.act_by in (None, old.act_by):
+    """Return the clock of this duty: new, unchanged, moved to another deadline, back, or stopped."""
+    climb = charter.policy.ladder
+    if old is None:
+        clock = ladder.begin(_new(duty, charter.organisation.zone), climb, now)
+    elif old.started == duty.started and duty.act_by in (None, old.act_by):
         clock = old
         if clock.because != duty.because or clock.provisional != duty.provisional:
             clock = replace(clock, because=duty.because, provisional=duty.provisional)
     else:
-        act_by, legal_latest = (duty.act_by, None) if duty.act_by else _limits(duty, zone)
-        if old is None:
-            new = Clock(
-                id=duty.id, regime=duty.regime, controller=duty.controller, started=duty.started, act_by=act_by,
-                legal_latest=legal_latest, because=duty.because, provisional=duty.provisional,
-            )  # fmt: skip
-            clock = ladder.begin(new, charter.policy.ladder, now)
-        else:
-            moved = Moved(act_by=old.act_by, started=old.started, moved_at=now, because=duty.because)
-            clock = ladder.moved(
-                replace(
-                    old, started=duty.started, act_by=act_by, legal_latest=legal_latest, because=duty.because,
-                    provisional=duty.provisional, earlier=(*old.earlier, moved),
-                ),
-                charter.policy.ladder,
-                now,
-            )  # fmt: skip
+        new = _new(duty, charter.organisation.zone)
+        moved = Moved(act_by=old.act_by, started=old.started, moved_at=now, because=duty.because)
+        clock = replace(
+            old,
+            started=new.started,
+            act_by=new.act_by,
+            legal_latest=new.legal_latest,
+            because=new.because,
+            provisional=new.provisional,
+            earlier=(*old.earlier, moved),
+        )
+        if old.stop is None:
+            clock = ladder.moved(clock, climb, now)
     if duty.ended_at is not None:
         return _stopped(clock, "met" if duty.ended_at <= clock.act_by else "late", duty.ended_at)
     if duty.lifted:
         return clock if clock.stop == "lifted" else _stopped(clock, "lifted", now)
     if clock.stop is None:
         return clock
-    # The duty is back (reopened, or the decision not to notify fell): the ladder starts where it would stand now.
-    return ladder.moved(replace(clock, stop=None, stopped_at=None), charter.policy.ladder, now)
+    # The duty is back (reopened, or the decision not to notify fell): its ladder begins again.
+    return ladder.begin(replace(clock, stop=None, stopped_at=None), climb, now)
+
+
+def _new(duty: Duty, zone: str) -> Clock:
+    act_by, legal_latest = (duty.act_by, None) if duty.act_by is not None else _limits(duty, zone)
+    return Clock(
+        id=duty.id,
+        regime=duty.regime,
+        controller=duty.controller,
+        started=duty.started,
+        act_by=act_by,
+        legal_latest=legal_latest,
+        because=duty.because,
+        provisional=duty.provisional,
+    )
 
 
 def _limits(duty: Duty, zone: str) -> tuple[datetime, datetime | None]:

@@ -3,8 +3,10 @@
 1. Rungs stand at fixed times before the deadline; after it one more every few hours, for as long as it is overdue.
 2. A rung that was missed (the process was down, the deadline moved) is told at once; several missed make one mail.
 3. An acknowledgement silences the ladder for a while and lapses; what fell due meanwhile is told when it lapses.
-4. Without an acknowledgement the next rank is told as well, one after the other.
+4. Without an acknowledgement or a decision the next rank is told as well, one after the other.
 5. Only the end of the clock ends the ladder.
+6. Targets that are no legal deadline (triage, the CNIL's complement) call the first two ranks only, and once a day
+   when they have passed: the clock of Art. 33 beside them calls everybody.
 """
 
 from __future__ import annotations
@@ -28,6 +30,11 @@ LAST_HOURS = timedelta(hours=6)
 """Inside these an acknowledgement holds minutes, not hours: "I am on it" must not be the last word before T-0."""
 
 
+GENTLE = frozenset({"triage", "cnil-complement"})
+GENTLE_RANKS = 2
+GENTLE_EVERY = timedelta(hours=24)
+
+
 class Call(Struct, frozen=True):
     """Who must be told now about a clock: the rung's name (`T-24`, `T+4`), the ranks, and whether it is a climb."""
 
@@ -39,8 +46,9 @@ class Call(Struct, frozen=True):
 
 def begin(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
     """Put the clock on its first rung as told: the mail that says that the case was opened speaks for it."""
-    reached = max(passed(clock, ladder, now), 1)
-    started = replace(clock, rung=reached, climbed=_height(ladder, ranks(ladder, 0, reached)), told_at=now)
+    fresh = replace(clock, acked_by=None, acked_until=None)
+    reached = max(passed(fresh, ladder, now), 1)
+    started = replace(fresh, rung=reached, climbed=_height(ladder, ranks(fresh, ladder, 0, reached)), told_at=now)
     return replace(started, next_rung_at=next_at(started, ladder))
 
 
@@ -60,7 +68,7 @@ def call(clock: Clock, ladder: Ladder, now: datetime) -> tuple[Clock, Call | Non
         return waiting, None
     lapsed = clock if clock.acked_until is None else replace(clock, acked_by=None, acked_until=None)
     if reached > clock.rung:
-        tell = ranks(ladder, clock.rung, reached)
+        tell = ranks(clock, ladder, clock.rung, reached)
         climbed = max(clock.climbed, _height(ladder, tell))
         after = replace(lapsed, rung=reached, climbed=climbed, told_at=now)
         told = Call(rung_name(clock, ladder, reached), tell, overdue=now >= clock.act_by)
@@ -80,8 +88,18 @@ def acknowledge(clock: Clock, ladder: Ladder, by: str, now: datetime) -> Clock:
     minutes = timedelta(minutes=ladder.ack_minutes_last_six_hours)
     last = LAST_HOURS * scale(clock)
     until = now + minutes if clock.act_by - now <= last else min(now + hours, clock.act_by - last)
-    acked = replace(clock, acked_by=by, acked_until=until, told_at=now)
+    # The silence that follows is counted from the end of the acknowledgement, not from its beginning.
+    acked = replace(clock, acked_by=by, acked_until=until, told_at=until)
     return replace(acked, next_rung_at=next_at(acked, ladder))
+
+
+def answered(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
+    """Take a decision about the case as a sign of life: the climb starts over, the rungs stay where they are."""
+    if clock.stop is not None or clock.acked_until is not None:
+        return clock
+    height = _height(ladder, ranks(clock, ladder, 0, clock.rung))
+    alive = replace(clock, told_at=now, climbed=min(clock.climbed, height))
+    return replace(alive, next_rung_at=next_at(alive, ladder))
 
 
 def next_at(clock: Clock, ladder: Ladder) -> datetime:
@@ -97,14 +115,14 @@ def rung_at(clock: Clock, ladder: Ladder, index: int) -> datetime:
     """Return the instant of rung number `index`, counted from 0; past the last one they repeat while overdue."""
     if index < len(ladder.rungs):
         return clock.act_by - timedelta(hours=ladder.rungs[index].before_hours) * scale(clock)
-    return clock.act_by + timedelta(hours=ladder.overdue_every_hours) * (index - len(ladder.rungs) + 1)
+    return clock.act_by + _every(clock, ladder) * (index - len(ladder.rungs) + 1)
 
 
 def passed(clock: Clock, ladder: Ladder, now: datetime) -> int:
     """Return how many rungs lie at or before now."""
     count = sum(rung_at(clock, ladder, index) <= now for index in range(len(ladder.rungs)))
     if count == len(ladder.rungs) and now > clock.act_by:
-        count += int((now - clock.act_by) / timedelta(hours=ladder.overdue_every_hours))
+        count += int((now - clock.act_by) / _every(clock, ladder))
     return count
 
 
@@ -120,7 +138,7 @@ def scale(clock: Clock) -> float:
 
 
 def _climb_at(clock: Clock, ladder: Ladder) -> datetime | None:
-    if clock.told_at is None or clock.climbed >= len(ladder.climb):
+    if clock.told_at is None or clock.climbed >= (GENTLE_RANKS if clock.regime in GENTLE else len(ladder.climb)):
         return None
     wait = timedelta(hours=ladder.climb_after_hours) * min(scale(clock), 1.0)
     at = clock.told_at + wait
@@ -128,13 +146,19 @@ def _climb_at(clock: Clock, ladder: Ladder) -> datetime | None:
     return at if at < fast_from else max(clock.told_at + wait / 3, fast_from)
 
 
-def ranks(ladder: Ladder, fired: int, reached: int) -> tuple[Rank, ...]:
+def ranks(clock: Clock, ladder: Ladder, fired: int, reached: int) -> tuple[Rank, ...]:
     """Return everybody whom the rungs after `fired`, up to `reached`, tell; the climb's order first."""
     rungs = ladder.rungs[fired:reached] or ladder.rungs[-1:]
     told = {rank for rung in rungs for rank in rung.tell}
     if reached > len(ladder.rungs):
         told |= set(ladder.rungs[-1].tell)
+    if clock.regime in GENTLE:
+        told &= set(ladder.climb[:GENTLE_RANKS])
     return tuple(rank for rank in _order(ladder) if rank in told)
+
+
+def _every(clock: Clock, ladder: Ladder) -> timedelta:
+    return GENTLE_EVERY if clock.regime in GENTLE else timedelta(hours=ladder.overdue_every_hours)
 
 
 def _order(ladder: Ladder) -> Sequence[Rank]:

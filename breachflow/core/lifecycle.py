@@ -114,6 +114,8 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     after = changed
     if not isinstance(decision, Ack | Note):
         after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
+        alive = tuple(ladder.answered(clock, charter.policy.ladder, now) for clock in after.clocks)
+        after = replace(after, clocks=alive)
     body = step.body | consequences(after, case, charter)
     if decision.reason:
         body["reason"] = decision.reason

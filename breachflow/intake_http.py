@@ -29,6 +29,7 @@ from breachflow.workflow import Record, Workflow, where
 WAITING = 256  # Requests in the queue; at the pace of one commit a second still less than an answer's patience.
 BODIES_IN_FLIGHT = 64_000_000  # Bytes of bodies held at a time, whatever the number of senders.
 READ_WITHIN = 30.0  # Seconds for a body: 5 MB on a slow line. Slower ones hold a place that others need.
+LINGER = 2.0  # Seconds in which a sender that was refused early can finish speaking, and so hear the refusal.
 IDLE = 30.0  # Seconds until a connection that asks nothing is closed.
 ANSWER_WITHIN = 30.0  # Seconds from queue to commit; most senders give up about then.
 CLOSE_WITHIN = 5.0  # Seconds for the last answers when the process ends.
@@ -139,7 +140,7 @@ class Door:
         # Bodies come as they are: what a compressed one would grow to is the sender's choice, and so a danger.
         runner = web.AppRunner(
             app, handle_signals=False, access_log=None, logger=_silent(), keepalive_timeout=IDLE,
-            auto_decompress=False, shutdown_timeout=CLOSE_WITHIN,
+            auto_decompress=False, lingering_time=LINGER, shutdown_timeout=CLOSE_WITHIN,
         )  # fmt: skip
         await runner.setup()
         try:
@@ -152,6 +153,8 @@ class Door:
                 )
             )
             return
+        # Port 0 asks for any free one.
+        self.address = Address(self.address.host, runner.addresses[0][1])
         log.info("http", listening=str(self.address))
         self._started.set_result(None)
         await self._closed.wait()

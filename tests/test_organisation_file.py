@@ -342,10 +342,15 @@ def test_a_name_that_two_lines_claim_is_a_warning(written, first, second):
     assert re.fullmatch(r"datamap\[[01]\]\.match\[0\]", found.key)
 
 
-@pytest.mark.parametrize(("first", "second"), [("crm-*", "web-*"), ("10.1.0.0/16", "10.2.0.0/16"), ("crm-1", "crm-11"), ("a?", "a")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("crm-*", "web-*"), ("10.1.0.0/16", "10.2.0.0/16"), ("crm-1", "crm-11"), ("a?", "a")]
+)
 def test_names_that_do_not_meet_are_no_warning(written, first, second):
     """A check that cries wolf is switched off."""
-    assert check(written(SMALL + CRM.replace("crm-01", first) + CRM.replace('"crm"', '"b"').replace("crm-01", second))) == []
+    assert (
+        check(written(SMALL + CRM.replace("crm-01", first) + CRM.replace('"crm"', '"b"').replace("crm-01", second)))
+        == []
+    )
 
 
 @given(st.text(alphabet="ab*?", max_size=6), st.text(alphabet="ab*?", max_size=6))
@@ -389,7 +394,9 @@ def test_sendgrid_asks_for_a_processor_agreement(written):
 
 def test_a_large_data_map_is_checked_in_seconds(written):
     """Two thousand lines, three hundred of them patterns, is a large company."""
-    entries = [CRM.replace('"crm"', f'"a{n}"').replace("crm-01", f"h{n}-*" if n % 7 == 0 else f"host-{n}") for n in range(2000)]
+    entries = [
+        CRM.replace('"crm"', f'"a{n}"').replace("crm-01", f"h{n}-*" if n % 7 == 0 else f"host-{n}") for n in range(2000)
+    ]
     path = written(SMALL + "".join(entries))
     start = time.perf_counter()
 

@@ -7,6 +7,7 @@ import re
 from email import message_from_bytes
 from email.policy import compat32
 from pathlib import Path
+from threading import get_ident
 
 from breachflow.delivery.errors import Deferred
 
@@ -39,7 +40,7 @@ class Folder:
         if place.exists():
             return
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = place.with_name(f".{place.name}.{os.getpid()}")
+        part = place.with_name(f".{place.name}.{os.getpid()}.{get_ident()}")
         try:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
                 file.write(message)

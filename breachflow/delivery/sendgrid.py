@@ -71,13 +71,17 @@ def request(message: bytes, *, to: str, notice: str, case: str | None, sandbox: 
     headers = {name: str(mail[name]) for name in CARRIED if mail[name] is not None}
     headers |= {name: str(value) for name, value in mail.items() if name.startswith("X-Breachflow-")}
     body: dict[str, Any] = {
-        "personalizations": [{"to": [_named(to, recipient.display_name)]}],
+        "personalizations": [
+            {
+                "to": [_named(to, recipient.display_name)],
+                "custom_args": {"notice": notice} | ({"case": case} if case is not None else {}),
+            }
+        ],
         "from": _named(sender.addr_spec, sender.display_name),
         "subject": str(mail["Subject"]),
         "content": _contents(mail),
         "headers": headers,
         "categories": ["breachflow"],
-        "custom_args": {"notice": notice} | ({"case": case} if case is not None else {}),
         "tracking_settings": {
             "click_tracking": {"enable": False, "enable_text": False},
             "open_tracking": {"enable": False},
@@ -133,7 +137,7 @@ def _wait(headers: Any) -> timedelta | None:
             seconds = (parsedate_to_datetime(stated) - parsedate_to_datetime(headers["Date"])).total_seconds()
         else:
             seconds = float(reset) - parsedate_to_datetime(headers["Date"]).timestamp()
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
     if not 0 <= seconds < float("inf"):
         return None

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Counted:
         digest = hashlib.sha256(message).hexdigest()
         line = json.dumps({"notice": notice, "to": to, "id": ident, "sha256": digest})
         os.write(self.handle, line.encode() + b"\n")
+        time.sleep(0.003)  # A provider takes a moment to answer, and a process can be killed in it.
         return Sent(provider="counted", reference=notice)
 
 

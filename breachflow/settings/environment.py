@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from msgspec import Struct
 from breachflow.settings import dotenv
 from breachflow.settings.errors import SettingsError
 from breachflow.settings.secret import Secret
+from breachflow.settings.stated import Stated, absolute
 
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SENDGRID_URL = "https://api.sendgrid.com"
-LARGEST_SECRET = 65_536  # A mounted secret is a line; a certificate bundle is named by its path, not read here.
 
 VARIABLES = (
     "BREACHFLOW_HOME", "BREACHFLOW_DATABASE", "BREACHFLOW_ORGANISATION", "BREACHFLOW_KAFKA",
@@ -92,8 +92,8 @@ def load(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str] | N
     An empty variable counts as not set. Raises `SettingsError`, one sentence naming the variable, never its value
     where that may be a secret.
     """
-    stated = _Stated(cwd, (overrides or {}, environ, dotenv.read(cwd / ".env")))
-    home = stated.path("BREACHFLOW_HOME") or _absolute(cwd, "breachflow-data", "BREACHFLOW_HOME")
+    stated = Stated(cwd, (overrides or {}, environ, dotenv.read(cwd / ".env")))
+    home = stated.path("BREACHFLOW_HOME") or absolute(cwd, "breachflow-data", "BREACHFLOW_HOME")
     return Settings(
         home=home,
         database=_database(stated, home),
@@ -133,80 +133,18 @@ def strangers(environ: Mapping[str, str], cwd: Path) -> list[str]:
     return sentences
 
 
-class _Stated:
-    """What the sources state, the first source that states a variable first."""
-
-    def __init__(self, cwd: Path, sources: Iterable[Mapping[str, str]]) -> None:
-        self.cwd = cwd
-        self.sources = tuple(sources)
-
-    def text(self, name: str) -> str | None:
-        """Return the value of a variable, of the file that its `_FILE` variable names, or `None`."""
-        for source in self.sources:
-            value, file = source.get(name, "").strip(), source.get(f"{name}_FILE", "").strip()
-            if value and file:
-                raise SettingsError(f"{name} and {name}_FILE are both set; keep one of them.")
-            if value:
-                return value
-            if file:
-                return self._mounted(name, file)
-        return None
-
-    def secret(self, name: str) -> Secret | None:
-        """Return the value of a variable that must not be shown."""
-        value = self.text(name)
-        return None if value is None else Secret(value)
-
-    def list(self, name: str) -> tuple[str, ...]:
-        """Return the parts of a comma-separated variable."""
-        return tuple(part.strip() for part in (self.text(name) or "").split(",") if part.strip())
-
-    def path(self, name: str) -> Path | None:
-        """Return a path, absolute from the current folder."""
-        value = self.text(name)
-        return None if value is None else _absolute(self.cwd, value, name)
-
-    def _mounted(self, name: str, file: str) -> str:
-        path = _absolute(self.cwd, file, f"{name}_FILE")
-        try:
-            with path.open("rb") as opened:
-                data = opened.read(LARGEST_SECRET + 1)
-        except OSError as error:
-            raise SettingsError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
-        try:
-            value = data.decode().strip()
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{name}_FILE names {path}, which is not UTF-8 text.") from error
-        if not value or len(data) > LARGEST_SECRET:
-            size = "is empty" if not value else f"is larger than {LARGEST_SECRET} bytes"
-            raise SettingsError(f"{name}_FILE names {path}, which {size}.")
-        return value
-
-
-def _absolute(cwd: Path, text: str, name: str) -> Path:
-    if "\0" in text:
-        raise SettingsError(f"{name} holds a NUL character; a path cannot.")
-    path = Path(text)
-    if text.startswith("~"):
-        try:
-            path = path.expanduser()
-        except RuntimeError as error:
-            raise SettingsError(f"{name} begins with ~, and there is no such user; write the path in full.") from error
-    return cwd.absolute() / path
-
-
-def _database(stated: _Stated, home: Path) -> Secret:
+def _database(stated: Stated, home: Path) -> Secret:
     url = stated.text("BREACHFLOW_DATABASE")
     if url is None:
         return Secret(f"sqlite:///{home / 'breachflow.db'}")
     if url.startswith("sqlite:///") and url != "sqlite:///":
-        return Secret(f"sqlite:///{_absolute(stated.cwd, url.removeprefix('sqlite:///'), 'BREACHFLOW_DATABASE')}")
+        return Secret(f"sqlite:///{absolute(stated.cwd, url.removeprefix('sqlite:///'), 'BREACHFLOW_DATABASE')}")
     if url.startswith(("postgresql://", "postgres://")):
         return Secret("postgresql://" + url.partition("://")[2])
     raise SettingsError("BREACHFLOW_DATABASE must be sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
 
 
-def _kafka(stated: _Stated) -> Kafka | None:
+def _kafka(stated: Stated) -> Kafka | None:
     bootstrap = stated.list("BREACHFLOW_KAFKA")
     if not bootstrap:
         return None
@@ -236,7 +174,7 @@ def _kafka(stated: _Stated) -> Kafka | None:
     )
 
 
-def _event_topics(stated: _Stated) -> tuple[EventTopic, ...]:
+def _event_topics(stated: Stated) -> tuple[EventTopic, ...]:
     topics = []
     for part in stated.list("BREACHFLOW_EVENT_TOPICS") or ("breachflow.security-events",):
         name, equals, form = (piece.strip() for piece in part.partition("="))
@@ -248,19 +186,19 @@ def _event_topics(stated: _Stated) -> tuple[EventTopic, ...]:
     return tuple(topics)
 
 
-def _topic(stated: _Stated, name: str, default: str) -> str:
+def _topic(stated: Stated, name: str, default: str) -> str:
     topic = stated.text(name) or default
     if not _TOPIC.fullmatch(topic):
         raise SettingsError(f"{name} is not a topic name: letters, digits, dot, hyphen and underscore, at most 249.")
     return topic
 
 
-def _mail(stated: _Stated, home: Path) -> tuple[str, ...]:
+def _mail(stated: Stated, home: Path) -> tuple[str, ...]:
     specs = []
     for spec in stated.list("BREACHFLOW_MAIL") or (f"folder:{home / 'outbox'}",):
         scheme, _, rest = spec.partition(":")
         if scheme == "folder":
-            specs.append(f"folder:{_absolute(stated.cwd, rest, 'BREACHFLOW_MAIL') if rest else home / 'outbox'}")
+            specs.append(f"folder:{absolute(stated.cwd, rest, 'BREACHFLOW_MAIL') if rest else home / 'outbox'}")
             continue
         if ":" in rest.rpartition("@")[0].removeprefix("//"):
             raise SettingsError("BREACHFLOW_MAIL holds a password; put it in BREACHFLOW_SMTP_PASSWORD instead.")
@@ -274,7 +212,7 @@ def _web(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def _address(stated: _Stated, name: str) -> Address | None:
+def _address(stated: Stated, name: str) -> Address | None:
     text = stated.text(name)
     if text is None or text.lower() == "off":
         return None
@@ -288,14 +226,14 @@ def _host_port(text: str, name: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _one_of(stated: _Stated, name: str, choices: tuple[str, ...]) -> str | None:
+def _one_of(stated: Stated, name: str, choices: tuple[str, ...]) -> str | None:
     value = (stated.text(name) or "").upper().replace("_", "-" if name.endswith("MECHANISM") else "_")
     if value and value not in choices:
         raise SettingsError(f"{name} must be one of {', '.join(choices)}.")
     return value or None
 
 
-def _now(stated: _Stated) -> datetime | None:
+def _now(stated: Stated) -> datetime | None:
     text = stated.text("BREACHFLOW_NOW")
     if text is None:
         return None

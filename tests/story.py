@@ -81,9 +81,7 @@ class Story:
         self.outtray = Outtray()
         self.store = open_store(url or f"sqlite:///{folder}/breachflow.db", bytes(32), create=True)
         self.charter = Charter(house or organisation())
-        self.workflow = Workflow(
-            self.store, self.charter, self.watch, route=self.outtray, desk=Desk(folder / "drafts")
-        )
+        self.workflow = Workflow(self.store, self.charter, self.watch, route=self.outtray, desk=Desk(folder / "drafts"))
         self._ids = itertools.count(1)
         self._read = 0
 
@@ -151,5 +149,3 @@ class Story:
         found = [c for c in (case or self.case).clocks if c.regime == regime and controller in (None, c.controller)]
         assert len(found) == 1, f"{regime}: {[c.id for c in (case or self.case).clocks]}"
         return found[0]
-
-

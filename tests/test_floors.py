@@ -33,8 +33,12 @@ def modules() -> list[tuple[str, Path]]:
     """Every module of the package, by its dotted name without `breachflow.`; the mapped folders included."""
     found = [(path, path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")]
     found += [(path, Path("agents") / path.relative_to(ROOT / "agents")) for path in (ROOT / "agents").rglob("*.py")]
-    found += [(path, Path("templates") / path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.py")]
-    return [(".".join(relative.with_suffix("").parts), path) for path, relative in found if relative != Path("__init__.py")]
+    found += [
+        (path, Path("templates") / path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.py")
+    ]
+    return [
+        (".".join(relative.with_suffix("").parts), path) for path, relative in found if relative != Path("__init__.py")
+    ]
 
 
 def imported(path: Path) -> set[str]:
@@ -49,7 +53,7 @@ def imported(path: Path) -> set[str]:
 
 
 def room(name: str) -> str:
-    return name.split(".")[0]
+    return name.partition(".")[0]
 
 
 def test_every_room_has_a_floor():
@@ -73,7 +77,9 @@ def test_imports_point_down(name, path):
         if FLOORS[mine] == FLOORS[other] == 2:
             assert (mine, other) == ("rendering", "templates"), f"{name} knows another edge, {target}"
     if mine in ("core", "law"):
-        assert not any(target.startswith("breachflow.formats") for target in imported(path)), f"{name} knows the formats"
+        assert not any(target.startswith("breachflow.formats") for target in imported(path)), (
+            f"{name} knows the formats"
+        )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_the_core_is_pure(name, path):
     import sys
 
     for target in imported(path):
-        top = target.split(".")[0]
+        top = target.partition(".")[0]
         if top in ("breachflow", *PURE):
             continue
         assert top in sys.stdlib_module_names, f"{name} imports {target}"
@@ -93,7 +99,9 @@ def test_the_core_is_pure(name, path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             of_a_clock = node.value.id in ("date", "datetime", "time")
-            assert not (of_a_clock and node.attr in ("now", "utcnow", "today", "time")), f"{name}:{node.lineno} reads the clock"
+            assert not (of_a_clock and node.attr in ("now", "utcnow", "today", "time")), (
+                f"{name}:{node.lineno} reads the clock"
+            )
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id != "open", f"{name}:{node.lineno} opens a file"
 
@@ -111,4 +119,4 @@ def test_every_module_says_what_it_is(name, path):
 def test_no_room_for_things_without_a_name():
     """If a function has no home, a noun is missing."""
     for name, _ in modules():
-        assert name.split(".")[-1] not in ("utils", "helpers", "common", "base", "manager", "misc"), name
+        assert name.rpartition(".")[2] not in ("utils", "helpers", "common", "base", "manager", "misc"), name

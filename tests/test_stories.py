@@ -281,7 +281,9 @@ def test_awareness_is_never_in_the_future_and_a_late_one_is_explained(story):
 def test_one_notification_for_each_controller(tmp_path):
     """Data of two controllers: two clocks, and each files for itself."""
     assets = (
-        Asset(id="a", match=("crm",), controller="insurance", data=("identity",), people=("customers",), people_count=50),
+        Asset(
+            id="a", match=("crm",), controller="insurance", data=("identity",), people=("customers",), people_count=50
+        ),
         Asset(id="b", match=("crm",), controller="services", data=("contact",), people=("prospects",), people_count=9),
     )
     story = Story(tmp_path, organisation(datamap=assets))

@@ -32,7 +32,9 @@ def say(sentence: str) -> None:
 
 def harmless(text: str) -> str:
     """Return the text with every control, override and line-breaking character replaced."""
-    return "".join(character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def one_line(text: str, width: int = 0) -> str:

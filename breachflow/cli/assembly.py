@@ -78,8 +78,8 @@ def put_together(
     """Put a workflow together over an open store; `loud` logs what a service does."""
     from breachflow.delivery import open_route
     from breachflow.desk import Folder
-    from breachflow.settings.logging import configure
     from breachflow.rendering import Renderer
+    from breachflow.settings.logging import configure
     from breachflow.workflow import Workflow
 
     configure(level="info" if loud else "warning")

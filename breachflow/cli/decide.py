@@ -73,7 +73,9 @@ CONTROLLER = click.option("--controller", metavar="ID", help="For which controll
               help="When the organisation became aware, with offset: 2026-11-24T10:17+01:00.")  # fmt: skip
 @click.option("--evidence", default="", help="What established it.")
 @_decision(reason_required=False)
-def confirm_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool, aware: str, evidence: str) -> None:
+def confirm_command(
+    ctx: click.Context, case: str, by: str, reason: str, as_json: bool, aware: str, evidence: str
+) -> None:
     """Set the instant of awareness: CASE is a personal-data breach. Confirming again corrects it."""
     decision = Confirm(by=by, reason=reason, aware_at=_instant(ctx, aware), evidence=evidence)
     _record(ctx, case, decision, as_json=as_json)

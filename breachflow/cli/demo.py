@@ -66,22 +66,22 @@ EVENTS = (
 
 DECISIONS = (
     Decides(1.0, "02-ransomware-without-backup.json",
-            lambda at: Ack(by="Claire Fontanel (DPO)", reason="crisis cell convened"),
+            lambda _: Ack(by="Claire Fontanel (DPO)", reason="crisis cell convened"),
             "the DPO is on it"),
     Decides(2.5, "02-ransomware-without-backup.json",
-            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="the forensic team confirms access to claims data",
+            lambda _: Confirm(by="Claire Fontanel (DPO)", reason="the forensic team confirms access to claims data",
                                aware_at=START + timedelta(minutes=20)),
             "awareness is set"),
     Decides(3.0, "03-wrong-envelope.json",
-            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="the customer sent a photograph of the letter",
+            lambda _: Confirm(by="Claire Fontanel (DPO)", reason="the customer sent a photograph of the letter",
                                aware_at=START + timedelta(minutes=45)),
             "awareness is set"),
     Decides(4.0, "05-lost-laptop.json",
-            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="loss reported by the employee; device was off",
+            lambda _: Confirm(by="Claire Fontanel (DPO)", reason="loss reported by the employee; device was off",
                                aware_at=START + timedelta(minutes=70)),
             "awareness is set"),
     Decides(4.5, "05-lost-laptop.json",
-            lambda at: Exempt(by="Anne-Sophie Vanhoutte", advised_by="Claire Fontanel (DPO)",
+            lambda _: Exempt(by="Anne-Sophie Vanhoutte", advised_by="Claire Fontanel (DPO)",
                               advice="full-disk encryption, key not with the device, copies at hand: no risk",
                               reason="unlikely to result in a risk: encrypted, off, key safe, data available"),
             "not notified: decided by the controller on the DPO's advice"),
@@ -89,11 +89,11 @@ DECISIONS = (
             lambda at: Done(by="Claire Fontanel (DPO)", clock="gdpr-art33-2", at=at, reference="mail to the car maker"),
             "the car maker has been told"),
     Decides(8.0, "01-ransomware-with-backup.json",
-            lambda at: Confirm(by="Claire Fontanel (DPO)", reason="encrypted data only; logs complete",
+            lambda _: Confirm(by="Claire Fontanel (DPO)", reason="encrypted data only; logs complete",
                                aware_at=START + timedelta(minutes=30)),
             "awareness is set"),
     Decides(9.0, "01-ransomware-with-backup.json",
-            lambda at: Exempt(by="Karim Benali", advised_by="Claire Fontanel (DPO)",
+            lambda _: Exempt(by="Karim Benali", advised_by="Claire Fontanel (DPO)",
                               advice="pattern of EDPB 01/2021 case 1: no notification needed",
                               reason="state-of-the-art encryption, key safe, restored in four hours, no effect"),
             "not notified: decided by the controller on the DPO's advice"),
@@ -107,7 +107,7 @@ DECISIONS = (
             lambda at: Filed(by="Claire Fontanel (DPO)", at=at, kind="initial", reference="CNIL-2026-118901"),
             "the notification is filed with the CNIL"),
     Decides(52.0, "05-lost-laptop.json",
-            lambda at: Close(by="Claire Fontanel (DPO)", reason="insurance told, laptop replaced"),
+            lambda _: Close(by="Claire Fontanel (DPO)", reason="insurance told, laptop replaced"),
             "closed"),
 )  # fmt: skip
 
@@ -121,7 +121,10 @@ def demo_command(ctx: click.Context, full: bool) -> None:
     Leaves database, drafts and mails (.eml) in one folder: BREACHFLOW_HOME, else ./breachflow-demo.
     """
     home = _fresh(ctx)
-    ctx.find_root().obj = (ctx.find_root().obj or {}) | {"BREACHFLOW_HOME": str(home), "BREACHFLOW_MAIL": f"folder:{home}/outbox"}
+    ctx.find_root().obj = (ctx.find_root().obj or {}) | {
+        "BREACHFLOW_HOME": str(home),
+        "BREACHFLOW_MAIL": f"folder:{home}/outbox",
+    }
     from breachflow.settings.home import init
 
     settings = assembly.settings(ctx)
@@ -138,7 +141,10 @@ def demo_command(ctx: click.Context, full: bool) -> None:
         (f"breachflow {flag} status", "the clocks, as they stand today"),
         (f"breachflow {flag} show CASE", "facts, reasons, clocks, register"),
         (f"breachflow {flag} draft CASE --for cnil --lang fr", "the worksheet for the CNIL's online form"),
-        (f"breachflow {flag} draft CASE --for people --format html -o notice.html", "the notice to the people concerned"),
+        (
+            f"breachflow {flag} draft CASE --for people --format html -o notice.html",
+            "the notice to the people concerned",
+        ),
         (f"breachflow {flag} deadletters list", "the broken message"),
         ("breachflow init", "your own organisation"),
     ):
@@ -219,7 +225,8 @@ class Story:
                 if answer.notify_controllers
                 else f"notify: {_yes(answer.notify_authority)}, inform: {_yes(answer.inform_people)}"
             )
-            say(f"{'':<12}      {outcome} {case.id} ({form}) for {part.controller}: {answer.risk}, {answer.basis}; {duty}")
+            judged = f"{answer.risk}, {answer.basis}; {duty}"
+            say(f"{'':<12}      {outcome} {case.id} ({form}) for {part.controller}: {judged}")
         reason = self.workflow.assessments(case)[case.parts[0].controller].reasons[0]
         say(f"{'':<12}      because {reason.because[0].lower()}{reason.because[1:].rstrip('.')} [{reason.law}]")
         clocks = ", ".join(f"{c.id} until {self._clock(c.act_by)}" for c in case.clocks if c.stop is None)
@@ -242,7 +249,9 @@ class Story:
             for row in fresh:
                 self.told[row.notice.id] = 1
                 rungs = sorted({rung for _, rung in row.notice.rungs}, key=lambda rung: (rung[1], float(rung[2:])))
-                what = row.notice.kind if row.notice.kind in ("opened", "flag") else f"{row.notice.kind} {'/'.join(rungs)}"
+                what = (
+                    row.notice.kind if row.notice.kind in ("opened", "flag") else f"{row.notice.kind} {'/'.join(rungs)}"
+                )
                 groups.setdefault((case, what), []).append(row.notice.to)
         if self.full:
             for (case, what), people in groups.items():

@@ -16,7 +16,9 @@ FORMATS = ("text", "html", "pdf", "docx", "json")
 
 @click.command("draft")
 @click.argument("case")
-@click.option("--for", "audience", type=click.Choice(AUDIENCES), help="For whom; default: the authority, or controllers.")
+@click.option(
+    "--for", "audience", type=click.Choice(AUDIENCES), help="For whom; default: the authority, or controllers."
+)
 @click.option("--lang", type=click.Choice(["fr", "en"]), help="Default: the organisation's first language.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: text; json for edpb.")
 @click.option("--controller", metavar="ID", help="For which controller, where the case has several.")

@@ -59,7 +59,7 @@ def list_command(ctx: click.Context, everything: bool, as_json: bool) -> None:
         print_json([_line(row) for row in rows])
         return
     for row in rows:
-        say(f"{row.id}  {utc(row.at)}  {one_line(row.origin, 60)}  {row.bytes} bytes: {one_line(row.reason, 200)}")
+        say(f"{row.id}  {utc(row.at)}  {one_line(row.origin, 60)}  {row.size} bytes: {one_line(row.reason, 200)}")
     if not rows:
         say("No dead letters.")
 
@@ -125,6 +125,6 @@ def retry_command(ctx: click.Context, idents: tuple[str, ...], form: str | None,
 
 def _line(row: Any) -> dict[str, Any]:
     return {
-        "id": row.id, "at": utc(row.at), "reason": row.reason, "sha256": row.sha256, "bytes": row.bytes,
+        "id": row.id, "at": utc(row.at), "reason": row.reason, "sha256": row.sha256, "bytes": row.size,
         "origin": row.origin, "state": row.state,
     }  # fmt: skip

@@ -48,16 +48,17 @@ def assess_command(file: str, as_json: bool, sets: tuple[str, ...], profile: str
 @click.option("--aware", required=True, metavar="INSTANT", help="Awareness, or the regime's own start, with offset.")
 @click.option("--regime", default="gdpr-art33", show_default=True)
 @click.option("--hours", type=float, help="Another length in hours, where a contract says so.")
+@click.option("--classified", metavar="INSTANT", help="When the incident was classified as major (dora-initial).")
 @click.option("--zone", default="Europe/Paris", show_default=True, help="The zone for the local reading.")
 @click.option("--contested", is_flag=True, help="Also show the contested Art. 3(5) reading, which nothing runs on.")
 @click.option("--json", "as_json", is_flag=True)
 def deadline_command(
-    aware: str, regime: str, hours: float | None, zone: str, contested: bool, as_json: bool
-) -> None:
+    aware: str, regime: str, hours: float | None, classified: str | None, zone: str, contested: bool, as_json: bool
+) -> None:  # fmt: skip
     """Compute a regime's deadline from one instant. Writes nothing, needs no home."""
     from breachflow.cli.deadlines import answer
 
-    line = answer(aware, regime, hours=hours, zone=zone, contested=contested)
+    line = answer(aware, regime, hours=hours, zone=zone, classified=classified, contested=contested)
     if as_json:
         print_json(line)
         return

@@ -97,9 +97,8 @@ def report_command(
         event["description"] = description
     if answers["processor"]:
         event["reported_by"] = "processor"
-    for name, value in (("assets", answers["asset"]), ("controller", controller), ("case", case_key), ("facts", stated)):
-        if value:
-            event[name] = value
+    more = {"assets": answers["asset"], "controller": controller, "case": case_key, "facts": stated}
+    event |= {name: value for name, value in more.items() if value}
     event["id"] = ident or "report-" + hashlib.sha256(msgspec.json.encode(event, order="sorted")).hexdigest()[:16]
     raw = msgspec.json.encode(event)
     if only_print:
@@ -118,10 +117,12 @@ def _take_in(ctx: click.Context, raw: bytes, *, as_json: bool) -> None:
             raise Refused(reading.error)
         tally = ingest(workflow, io.BytesIO(raw), "report", format="native", progress=None)
     if as_json:
-        print_json({"id": reading.event.id, "source": reading.event.source, "opened": tally.opened,
-                    "attached": tally.attached, "screened": tally.screened, "duplicates": tally.duplicates})  # fmt: skip
+        counts = {name: getattr(tally, name) for name in ("opened", "attached", "screened", "duplicates")}
+        print_json({"id": reading.event.id, "source": reading.event.source} | counts)
         return
-    what = "a case was opened" if tally.opened else "it was attached to a case" if tally.attached else "no case was opened"
+    what = "no case was opened"
+    if tally.opened or tally.attached:
+        what = "a case was opened" if tally.opened else "it was attached to a case"
     say(f"Reported as {reading.event.id}: {what}. `breachflow status` shows the open cases.")
 
 

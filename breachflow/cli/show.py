@@ -1,4 +1,4 @@
-"""`breachflow show`: one case, whole: facts with their origin, assessment with reasons, clocks, drafts, mails, register."""
+"""`breachflow show`: one case, whole: facts with their origin, reasons, clocks, drafts, mails, register."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def _tell(answer: dict[str, Any], case: Case, zone: str, now: datetime) -> None:
     say(f"{answer['id']}  {one_line(answer['title'], 100)}")
     say(f"{answer['stage']}, risk {answer['risk']}, controllers {', '.join(answer['controllers'])}")
     say(f"opened {local(case.opened_at, zone)} from {one_line(answer['source'])}, {answer['events']} event(s)")
-    aware = f"aware since {local(case.aware.at, zone)} (set by {case.aware.by})" if case.aware else "awareness not yet set"
+    aware = (
+        f"aware since {local(case.aware.at, zone)} (set by {case.aware.by})" if case.aware else "awareness not yet set"
+    )
     say(aware)
     say(f"\nNext: {answer['next_step']}")
     say("\nClocks")
@@ -106,14 +108,19 @@ def _tell(answer: dict[str, Any], case: Case, zone: str, now: datetime) -> None:
         _tell_assessment(part)
     say("\nDrafts")
     for draft in answer["drafts"] or [{}]:
-        say(f"  {draft['audience']} {draft['lang']} {draft['format']}: {draft.get('path', '')}" if draft else "  none yet")
+        say(
+            f"  {draft['audience']} {draft['lang']} {draft['format']}: {draft.get('path', '')}"
+            if draft
+            else "  none yet"
+        )
     say("\nMails")
     for message in answer["messages"] or [{}]:
         say(_message(message) if message else "  none")
     say("\nRegister (Art. 33(5))")
     for entry in answer["register"]:
         reason = entry["body"].get("reason") or entry["body"].get("because") or ""
-        say(f"  {entry['seq']:>3}  {entry['at']}  {entry['kind']:<10} {one_line(entry['by'], 24):<24} {one_line(reason, 80)}")
+        who = one_line(entry["by"], 24)
+        say(f"  {entry['seq']:>3}  {entry['at']}  {entry['kind']:<10} {who:<24} {one_line(reason, 80)}")
 
 
 def _tell_assessment(part: dict[str, Any]) -> None:
@@ -121,8 +128,11 @@ def _tell_assessment(part: dict[str, Any]) -> None:
     severity = assessment["severity"]
     say(f"\nAssessment for {part['controller']}: {assessment['risk']} ({assessment['basis']}), "
         f"ENISA {severity['se']:g} {severity['band']}")  # fmt: skip
-    say(f"  notify the authority: {_yes(assessment['notify_authority'])}; inform people: {_yes(assessment['inform_people'])}"
-        + ("; tell the controllers" if assessment["notify_controllers"] else ""))  # fmt: skip
+    duties = [f"notify the authority: {_yes(assessment['notify_authority'])}"]
+    duties.append(f"inform people: {_yes(assessment['inform_people'])}")
+    if assessment["notify_controllers"]:
+        duties.append("tell the controllers")
+    say("  " + "; ".join(duties))
     for reason in assessment["reasons"]:
         say(f"  - {reason['because']} [{reason['law']}]")
     if assessment["unknown"]:

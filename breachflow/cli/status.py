@@ -25,7 +25,7 @@ def status_command(ctx: click.Context, as_json: bool, watch: bool) -> int:
     now = assembly.clock(settings)
     while True:
         with assembly.store(settings) as store:
-            code = _json(store, now()) if as_json else _table(store, now(), settings, clear=watch)
+            code = _json(store, now()) if as_json else _table(store, now(), clear=watch)
         if not watch:
             return code
         time.sleep(REFRESH)
@@ -39,7 +39,7 @@ def _json(store: Any, now: datetime) -> int:
     return int(any(case.alarm or overdue(case, now) for case in cases))
 
 
-def _table(store: Any, now: datetime, settings: Any, *, clear: bool) -> int:
+def _table(store: Any, now: datetime, *, clear: bool) -> int:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -75,7 +75,9 @@ def _table(store: Any, now: datetime, settings: Any, *, clear: bool) -> int:
     console.print(table)
     if len(cases) > SHOWN:
         console.print(f"… and {len(cases) - SHOWN} more, less urgent; `breachflow status --json` has all {len(cases)}.")
-    console.print("* provisional: runs from the earliest candidate until a person sets the instant of awareness.", style="dim")
+    console.print(
+        "* provisional: runs from the earliest candidate until a person sets the instant of awareness.", style="dim"
+    )
     if must_act:
         console.print(f"{len(must_act)} of {len(cases)} need a person now.", style="bold red")
     return int(bool(must_act))

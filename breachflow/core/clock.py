@@ -18,9 +18,10 @@ from breachflow.core.charter import Charter
 from breachflow.core.facts import Facts, incident_types
 from breachflow.core.instants import deadline
 from breachflow.core.organisation import Controller
+from breachflow.law.regimes import REGIMES
 
-SOFT = frozenset({"cnil-complement"})
-"""Targets recommended by an authority, not duties: they do not keep a case from being handled."""
+SOFT = frozenset(regime.id for regime in REGIMES.values() if regime.kind == "soft")
+"""Targets set by guidance, not duties: they do not keep a case from being handled."""
 
 ATTACKS = frozenset(
     {
@@ -46,6 +47,7 @@ class Duty(Struct, frozen=True):
     provisional: bool = False
     hours: float | None = None
     act_by: datetime | None = None
+    classified_at: datetime | None = None
     ended_at: datetime | None = None
     lifted: bool = False
 
@@ -229,6 +231,7 @@ def _dora(case: Case, facts: Facts, controller: Controller, started: datetime) -
         controller.id,
         facts.ict_aware_at or started,
         "an ICT incident classified as major, or malicious access that may cause data loss, DORA Art. 19",
+        classified_at=facts.dora_classified_at,
         ended_at=_done(case, f"dora-initial:{controller.id}"),
     )
     for regime, after in (("dora-intermediate", "dora-initial"), ("dora-final", "dora-intermediate")):
@@ -269,27 +272,18 @@ def _done(case: Case, clock_id: str) -> datetime | None:
 
 def _carried(duty: Duty, old: Clock | None, charter: Charter, now: datetime) -> Clock:
     """Return the clock of this duty: new, unchanged, moved to another deadline, back, or stopped."""
-    climb = charter.policy.ladder
     if old is None:
-        clock = ladder.begin(_new(duty, charter.organisation.zone), climb, now)
-    elif old.started == duty.started and duty.act_by in (None, old.act_by):
-        clock = old
-        if clock.because != duty.because or clock.provisional != duty.provisional:
-            clock = replace(clock, because=duty.because, provisional=duty.provisional)
+        clock = ladder.begin(_new(duty, charter.organisation.zone), charter.climb, now)
     else:
-        new = _new(duty, charter.organisation.zone)
-        moved = Moved(act_by=old.act_by, started=old.started, moved_at=now, because=duty.because)
-        clock = replace(
-            old,
-            started=new.started,
-            act_by=new.act_by,
-            legal_latest=new.legal_latest,
-            because=new.because,
-            provisional=new.provisional,
-            earlier=(*old.earlier, moved),
-        )
-        if old.stop is None:
-            clock = ladder.moved(clock, climb, now)
+        same = old.started == duty.started and duty.act_by in (None, old.act_by) and duty.classified_at is None
+        new = old if same else _new(duty, charter.organisation.zone)
+        clock = replace(old, because=duty.because, provisional=duty.provisional)
+        if (new.started, new.act_by) != (old.started, old.act_by):
+            moved = Moved(act_by=old.act_by, started=old.started, moved_at=now, because=duty.because)
+            limits = {"started": new.started, "act_by": new.act_by, "legal_latest": new.legal_latest}
+            clock = replace(clock, **limits, earlier=(*old.earlier, moved))
+            if old.stop is None:
+                clock = ladder.moved(clock, charter.climb, now)
     if duty.ended_at is not None:
         return _stopped(clock, "met" if duty.ended_at <= clock.act_by else "late", duty.ended_at)
     if duty.lifted:
@@ -297,7 +291,7 @@ def _carried(duty: Duty, old: Clock | None, charter: Charter, now: datetime) -> 
     if clock.stop is None:
         return clock
     # The duty is back (reopened, or the decision not to notify fell): its ladder begins again.
-    return ladder.begin(replace(clock, stop=None, stopped_at=None), climb, now)
+    return ladder.begin(replace(clock, stop=None, stopped_at=None), charter.climb, now)
 
 
 def _new(duty: Duty, zone: str) -> Clock:
@@ -315,7 +309,7 @@ def _new(duty: Duty, zone: str) -> Clock:
 
 
 def _limits(duty: Duty, zone: str) -> tuple[datetime, datetime | None]:
-    limit = deadline(duty.regime, duty.started, zone=zone, hours=duty.hours)
+    limit = deadline(duty.regime, duty.started, zone=zone, hours=duty.hours, classified_at=duty.classified_at)
     return limit.act_by, limit.legal_latest
 
 

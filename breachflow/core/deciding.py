@@ -131,7 +131,7 @@ def _ack(case: Case, decision: Ack, charter: Charter, now: datetime) -> Step:
         raise IllegalMove(f"{case.id}: no clock {decision.clock} is running; running: {_names(running)}.")
     chosen = {clock.id for clock in running if decision.clock in (None, clock.id)}
     clocks = tuple(
-        ladder.acknowledge(clock, charter.policy.ladder, decision.by, now) if clock.id in chosen else clock
+        ladder.acknowledge(clock, charter.climb, decision.by, now) if clock.id in chosen else clock
         for clock in case.clocks
     )
     until = {clock.id: clock.acked_until for clock in clocks if clock.id in chosen}

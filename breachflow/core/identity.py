@@ -13,15 +13,15 @@ SLOT_SECONDS = 86_400 / 32**3
 
 
 def case_id(source: str, event_id: str, now: datetime, attempt: int = 0) -> str:
-    """Return the id of the case that this event opens now: `BF-261124-F3K7ZKQ4`.
+    """Return the id of the case that this event opens now: `BF-261124-F3K7ZKQ4D`.
 
     Derived, not drawn: the same event at the same instant gives the same id. `attempt` gives another one where two
-    events of one slot meet in the same five characters.
+    events of one slot meet in the same six characters.
     """
     utc = now.astimezone(UTC)
     slot = int((utc.hour * 3600 + utc.minute * 60 + utc.second + utc.microsecond / 1e6) / SLOT_SECONDS)
     digest = _digest(8, source, event_id, utc.isoformat(), str(attempt))
-    return f"BF-{utc:%y%m%d}-{_base32(slot, 3)}{_base32(int.from_bytes(digest, 'big'), 5)}"
+    return f"BF-{utc:%y%m%d}-{_base32(slot, 3)}{_base32(int.from_bytes(digest, 'big'), 6)}"
 
 
 def event_identity(source: str, event_id: str) -> bytes:

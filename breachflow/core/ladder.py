@@ -34,6 +34,48 @@ GENTLE = frozenset({"triage", "cnil-complement"})
 GENTLE_RANKS = 2
 GENTLE_EVERY = timedelta(hours=24)
 
+LENGTHS = 1024  # Clocks have a dozen lengths; an authority's order may set any, and must not fill the memory.
+
+
+class Climb:
+    """The organisation's ladder, with the rungs of every length of clock worked out once."""
+
+    __slots__ = ("_before", "_ranks", "ladder", "ranks_in_order")
+
+    def __init__(self, ladder: Ladder) -> None:
+        self.ladder = ladder
+        rest: tuple[Rank, ...] = ("dpo", "deputy", "ciso", "executive", "legal", "security")
+        self.ranks_in_order = (*ladder.climb, *(rank for rank in rest if rank not in ladder.climb))
+        self._before: dict[timedelta, tuple[timedelta, ...]] = {}
+        self._ranks: dict[tuple[bool, int, int], tuple[Rank, ...]] = {}
+
+    def before(self, clock: Clock) -> tuple[timedelta, ...]:
+        """Return how long before its deadline each rung of this clock stands, the first rung first."""
+        length = clock.act_by - clock.started
+        found = self._before.get(length)
+        if found is None:
+            if len(self._before) >= LENGTHS:
+                self._before.clear()
+            found = tuple(timedelta(hours=rung.before_hours) * scale(clock) for rung in self.ladder.rungs)
+            self._before[length] = found
+        return found
+
+    def ranks(self, clock: Clock, fired: int, reached: int) -> tuple[Rank, ...]:
+        """Return everybody whom the rungs after `fired`, up to `reached`, tell; the climb's order first."""
+        most = len(self.ladder.rungs)
+        asked = (clock.regime in GENTLE, min(fired, most), min(reached, most + 1))
+        found = self._ranks.get(asked)
+        if found is None:
+            gentle, low, high = asked
+            rungs = self.ladder.rungs[low:high] or self.ladder.rungs[-1:]
+            told = {rank for rung in rungs for rank in rung.tell}
+            if high > most:
+                told |= set(self.ladder.rungs[-1].tell)
+            if gentle:
+                told &= set(self.ladder.climb[:GENTLE_RANKS])
+            found = self._ranks[asked] = tuple(rank for rank in self.ranks_in_order if rank in told)
+        return found
+
 
 class Call(Struct, frozen=True):
     """Who must be told now about a clock: the rung's name (`T-24`, `T+4`), the ranks, and whether it is a climb."""
@@ -44,91 +86,93 @@ class Call(Struct, frozen=True):
     overdue: bool = False
 
 
-def begin(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
+def begin(clock: Clock, climb: Climb, now: datetime) -> Clock:
     """Put the clock on its first rung as told: the mail that says that the case was opened speaks for it."""
     fresh = replace(clock, acked_by=None, acked_until=None)
-    reached = max(passed(fresh, ladder, now), 1)
-    started = replace(fresh, rung=reached, climbed=_height(ladder, ranks(fresh, ladder, 0, reached)), told_at=now)
-    return replace(started, next_rung_at=next_at(started, ladder))
+    reached = max(passed(fresh, climb, now), 1)
+    started = replace(fresh, rung=reached, climbed=_height(climb, climb.ranks(fresh, 0, reached)), told_at=now)
+    return replace(started, next_rung_at=next_at(started, climb))
 
 
-def moved(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
+def moved(clock: Clock, climb: Climb, now: datetime) -> Clock:
     """Set the ladder to the clock's new deadline: rungs no longer reached will fire again, missed ones fire now."""
-    there = replace(clock, rung=max(1, min(clock.rung, passed(clock, ladder, now))))
-    return replace(there, next_rung_at=next_at(there, ladder))
+    there = replace(clock, rung=max(1, min(clock.rung, passed(clock, climb, now))))
+    return replace(there, next_rung_at=next_at(there, climb))
 
 
-def call(clock: Clock, ladder: Ladder, now: datetime) -> tuple[Clock, Call | None]:
+def call(clock: Clock, climb: Climb, now: datetime) -> tuple[Clock, Call | None]:
     """Return the clock after now, and who must be told, if anybody."""
     if clock.stop is not None or clock.next_rung_at is None or clock.next_rung_at > now:
         return clock, None
-    reached = passed(clock, ladder, now)
+    reached = passed(clock, climb, now)
     if clock.acked_until is not None and clock.acked_until > now:
-        waiting = replace(clock, next_rung_at=next_at(clock, ladder))
+        waiting = replace(clock, next_rung_at=next_at(clock, climb))
         return waiting, None
     lapsed = clock if clock.acked_until is None else replace(clock, acked_by=None, acked_until=None)
     if reached > clock.rung:
-        tell = ranks(clock, ladder, clock.rung, reached)
-        climbed = max(clock.climbed, _height(ladder, tell))
+        tell = climb.ranks(clock, clock.rung, reached)
+        climbed = max(clock.climbed, _height(climb, tell))
         after = replace(lapsed, rung=reached, climbed=climbed, told_at=now)
-        told = Call(rung_name(clock, ladder, reached), tell, overdue=now >= clock.act_by)
-        return replace(after, next_rung_at=next_at(after, ladder)), told
-    climb_at = _climb_at(lapsed, ladder)
+        told = Call(rung_name(clock, climb, reached), tell, overdue=now >= clock.act_by)
+        return replace(after, next_rung_at=next_at(after, climb)), told
+    climb_at = _climb_at(lapsed, climb)
     if climb_at is not None and climb_at <= now:
-        rank = ladder.climb[lapsed.climbed]
+        rank = climb.ladder.climb[lapsed.climbed]
         after = replace(lapsed, climbed=lapsed.climbed + 1, told_at=now)
-        told = Call(rung_name(clock, ladder, clock.rung), (rank,), climb=True, overdue=now >= clock.act_by)
-        return replace(after, next_rung_at=next_at(after, ladder)), told
-    return replace(lapsed, next_rung_at=next_at(lapsed, ladder)), None
+        told = Call(rung_name(clock, climb, clock.rung), (rank,), climb=True, overdue=now >= clock.act_by)
+        return replace(after, next_rung_at=next_at(after, climb)), told
+    return replace(lapsed, next_rung_at=next_at(lapsed, climb)), None
 
 
-def acknowledge(clock: Clock, ladder: Ladder, by: str, now: datetime) -> Clock:
+def acknowledge(clock: Clock, climb: Climb, by: str, now: datetime) -> Clock:
     """Silence the ladder until the acknowledgement lapses; near the deadline that is soon."""
-    hours = timedelta(hours=ladder.ack_hours)
-    minutes = timedelta(minutes=ladder.ack_minutes_last_six_hours)
+    hours = timedelta(hours=climb.ladder.ack_hours)
+    minutes = timedelta(minutes=climb.ladder.ack_minutes_last_six_hours)
     last = LAST_HOURS * scale(clock)
     until = now + minutes if clock.act_by - now <= last else min(now + hours, clock.act_by - last)
     # The silence that follows is counted from the end of the acknowledgement, not from its beginning.
     acked = replace(clock, acked_by=by, acked_until=until, told_at=until)
-    return replace(acked, next_rung_at=next_at(acked, ladder))
+    return replace(acked, next_rung_at=next_at(acked, climb))
 
 
-def answered(clock: Clock, ladder: Ladder, now: datetime) -> Clock:
+def answered(clock: Clock, climb: Climb, now: datetime) -> Clock:
     """Take a decision about the case as a sign of life: the climb starts over, the rungs stay where they are."""
     if clock.stop is not None or clock.acked_until is not None:
         return clock
-    height = _height(ladder, ranks(clock, ladder, 0, clock.rung))
+    height = _height(climb, climb.ranks(clock, 0, clock.rung))
     alive = replace(clock, told_at=now, climbed=min(clock.climbed, height))
-    return replace(alive, next_rung_at=next_at(alive, ladder))
+    return replace(alive, next_rung_at=next_at(alive, climb))
 
 
-def next_at(clock: Clock, ladder: Ladder) -> datetime:
+def next_at(clock: Clock, climb: Climb) -> datetime:
     """Return when this clock needs attention next: at a rung, a climb, or the end of an acknowledgement."""
-    at = rung_at(clock, ladder, clock.rung)
-    climb_at = _climb_at(clock, ladder)
+    at = rung_at(clock, climb, clock.rung)
+    climb_at = _climb_at(clock, climb)
     if climb_at is not None and climb_at < at:
         at = climb_at
     return max(at, clock.acked_until) if clock.acked_until is not None else at
 
 
-def rung_at(clock: Clock, ladder: Ladder, index: int) -> datetime:
+def rung_at(clock: Clock, climb: Climb, index: int) -> datetime:
     """Return the instant of rung number `index`, counted from 0; past the last one they repeat while overdue."""
-    if index < len(ladder.rungs):
-        return clock.act_by - timedelta(hours=ladder.rungs[index].before_hours) * scale(clock)
-    return clock.act_by + _every(clock, ladder) * (index - len(ladder.rungs) + 1)
+    before = climb.before(clock)
+    if index < len(before):
+        return clock.act_by - before[index]
+    return clock.act_by + _every(clock, climb) * (index - len(before) + 1)
 
 
-def passed(clock: Clock, ladder: Ladder, now: datetime) -> int:
+def passed(clock: Clock, climb: Climb, now: datetime) -> int:
     """Return how many rungs lie at or before now."""
-    count = sum(rung_at(clock, ladder, index) <= now for index in range(len(ladder.rungs)))
-    if count == len(ladder.rungs) and now > clock.act_by:
-        count += int((now - clock.act_by) / _every(clock, ladder))
+    left, before = clock.act_by - now, climb.before(clock)
+    count = sum(length >= left for length in before)
+    if count == len(before) and now > clock.act_by:
+        count += int(-left / _every(clock, climb))
     return count
 
 
-def rung_name(clock: Clock, ladder: Ladder, reached: int) -> str:
+def rung_name(clock: Clock, climb: Climb, reached: int) -> str:
     """Return the name of the last rung reached, in hours: `T-24`, `T-0`, `T+8`."""
-    hours = (rung_at(clock, ladder, reached - 1) - clock.act_by).total_seconds() / 3600
+    hours = (rung_at(clock, climb, reached - 1) - clock.act_by).total_seconds() / 3600
     return f"T{'+' if hours > 0 else '-'}{abs(hours):.3g}"
 
 
@@ -137,35 +181,19 @@ def scale(clock: Clock) -> float:
     return max(clock.act_by - clock.started, timedelta()) / REFERENCE
 
 
-def _climb_at(clock: Clock, ladder: Ladder) -> datetime | None:
-    if clock.told_at is None or clock.climbed >= (GENTLE_RANKS if clock.regime in GENTLE else len(ladder.climb)):
+def _climb_at(clock: Clock, climb: Climb) -> datetime | None:
+    if clock.told_at is None or clock.climbed >= (GENTLE_RANKS if clock.regime in GENTLE else len(climb.ladder.climb)):
         return None
-    wait = timedelta(hours=ladder.climb_after_hours) * min(scale(clock), 1.0)
+    wait = timedelta(hours=climb.ladder.climb_after_hours) * min(scale(clock), 1.0)
     at = clock.told_at + wait
     fast_from = clock.act_by - CLIMB_FASTER_INSIDE * scale(clock)
     return at if at < fast_from else max(clock.told_at + wait / 3, fast_from)
 
 
-def ranks(clock: Clock, ladder: Ladder, fired: int, reached: int) -> tuple[Rank, ...]:
-    """Return everybody whom the rungs after `fired`, up to `reached`, tell; the climb's order first."""
-    rungs = ladder.rungs[fired:reached] or ladder.rungs[-1:]
-    told = {rank for rung in rungs for rank in rung.tell}
-    if reached > len(ladder.rungs):
-        told |= set(ladder.rungs[-1].tell)
-    if clock.regime in GENTLE:
-        told &= set(ladder.climb[:GENTLE_RANKS])
-    return tuple(rank for rank in _order(ladder) if rank in told)
+def _every(clock: Clock, climb: Climb) -> timedelta:
+    return GENTLE_EVERY if clock.regime in GENTLE else timedelta(hours=climb.ladder.overdue_every_hours)
 
 
-def _every(clock: Clock, ladder: Ladder) -> timedelta:
-    return GENTLE_EVERY if clock.regime in GENTLE else timedelta(hours=ladder.overdue_every_hours)
-
-
-def _order(ladder: Ladder) -> Sequence[Rank]:
-    ranks: tuple[Rank, ...] = ("dpo", "deputy", "ciso", "executive", "legal", "security")
-    return (*ladder.climb, *(rank for rank in ranks if rank not in ladder.climb))
-
-
-def _height(ladder: Ladder, tell: Sequence[Rank]) -> int:
+def _height(climb: Climb, tell: Sequence[Rank]) -> int:
     """Return how high on the climb these ranks reach: somebody already told is not climbed to again."""
-    return max((ladder.climb.index(rank) + 1 for rank in tell if rank in ladder.climb), default=0)
+    return max((climb.ladder.climb.index(rank) + 1 for rank in tell if rank in climb.ladder.climb), default=0)

@@ -114,7 +114,7 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     after = changed
     if not isinstance(decision, Ack | Note):
         after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
-        alive = tuple(ladder.answered(clock, charter.policy.ladder, now) for clock in after.clocks)
+        alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)
     body = step.body | consequences(after, case, charter)
     if decision.reason:
@@ -138,7 +138,7 @@ def timed(case: Case, charter: Charter, now: datetime) -> Change | None:
     after: list[Clock] = []
     climbs = overdue = False
     for clock in case.clocks:
-        moved, call = ladder.call(clock, charter.policy.ladder, now)
+        moved, call = ladder.call(clock, charter.climb, now)
         after.append(moved)
         if call is not None:
             rungs.append((clock.id, call.rung))
@@ -251,7 +251,7 @@ def _overturned_part(part: Part, old: Any, now: datetime) -> Part:
     if part.exempted is not None and part.proposal.notify_authority and not old.notify_authority:
         part = replace(part, exempted=None, reassessed_at=now)
     excused = part.informed is not None and part.informed.exemption is not None
-    if excused and part.proposal.inform_people and not old.inform_people:
+    if excused and part.proposal is not None and part.proposal.inform_people and not old.inform_people:
         part = replace(part, informed=None, reassessed_at=now)
     return part
 

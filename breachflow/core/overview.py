@@ -7,7 +7,7 @@ from typing import Any
 
 from breachflow.core.assessment import Risk
 from breachflow.core.case import Case, Clock, Part, Stage, most_urgent_at, next_rung_at
-from breachflow.core.clock import SOFT, state
+from breachflow.core.clock import state
 
 WORST: tuple[Risk, ...] = ("high", "risk", "unlikely")
 
@@ -57,8 +57,8 @@ def risk(case: Case) -> Risk | None:
 
 
 def overdue(case: Case, now: datetime) -> bool:
-    """Whether a duty's deadline has passed with nothing done; a soft target does not count."""
-    return any(clock.stop is None and now > clock.act_by and clock.regime not in SOFT for clock in case.clocks)
+    """Whether a clock is overdue: then a person must act."""
+    return any(clock.stop is None and now > clock.act_by for clock in case.clocks)
 
 
 def next_step(case: Case, now: datetime) -> str:
@@ -98,7 +98,9 @@ def utc(instant: datetime | None) -> str | None:
 
 
 def _part_step(case: Case, part: Part, now: datetime) -> str | None:
-    running = {clock.regime: clock for clock in case.clocks if clock.stop is None and clock.controller == part.controller}
+    running = {
+        clock.regime: clock for clock in case.clocks if clock.stop is None and clock.controller == part.controller
+    }
     if "gdpr-art33" in running:
         late = " (late: state why)" if now > running["gdpr-art33"].act_by else ""
         if part.proposal is not None and not part.proposal.notify_authority:

@@ -28,9 +28,9 @@ def notices(
 
 def opening(case: Case, clocks: Iterable[Clock], charter: Charter, now: datetime) -> tuple[Notice, ...]:
     """Return the notices that say that these clocks have started: one mail a person for all of them."""
-    climb = charter.policy.ladder
+    climb = charter.climb
     running = [clock for clock in clocks if clock.stop is None]
-    ranks = {rank for clock in running for rank in ladder.ranks(clock, climb, 0, clock.rung)}
+    ranks = {rank for clock in running for rank in climb.ranks(clock, 0, clock.rung)}
     rungs = tuple((clock.id, ladder.rung_name(clock, climb, clock.rung)) for clock in running)
     return notices(case, "opened", ranks, rungs, charter, now) if running else ()
 

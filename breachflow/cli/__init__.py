@@ -123,6 +123,8 @@ def _answerable(problem: Exception) -> str | None:
         ("breachflow.core.instants", ("BadInstant",)),
         ("breachflow.store.errors", ("StoreError",)),
         ("breachflow.settings", ("SettingsError",)),
+        ("breachflow.delivery", ("BadRoute",)),
+        ("breachflow.intake_http", ("CannotListen",)),
         ("breachflow.rendering", ("MissingExtra",)),
         ("breachflow.workflow", ("Contended",)),
         ("breachflow.cli.answers", ("Refused",)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
 
 from breachflow.cli import assembly
@@ -16,7 +19,7 @@ def init_command(ctx: click.Context, as_json: bool) -> None:
     from breachflow.settings.home import init
 
     settings = assembly.settings(ctx)
-    lines = init(settings.home)
+    lines = init(settings.home, organisation=settings.organisation, key=settings.key is None)
     with assembly.store(settings, create=True):
         pass
     if as_json:
@@ -33,10 +36,11 @@ def init_command(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def check_command(ctx: click.Context, as_json: bool) -> int:
     """Check the organisation file, naming line and key. Exit 2 on an error; warnings go on."""
+    from breachflow.settings.environment import strangers
     from breachflow.settings.organisation_file import check
 
     settings = assembly.settings(ctx)
-    findings = check(settings.organisation)
+    findings = check(settings.organisation, mail=settings.mail)
     errors = [finding for finding in findings if finding.level == "error"]
     for finding in findings:
         if as_json:
@@ -44,6 +48,8 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
         else:
             place = f"{settings.organisation}:{finding.line}" if finding.line else str(settings.organisation)
             say(f"{place}: {finding.level}: {finding.key + ': ' if finding.key else ''}{finding.sentence}")
+    for sentence in strangers(os.environ, Path.cwd()):
+        click.echo(f"breachflow: warning: {sentence}", err=True)
     if not as_json and not errors:
         say(f"{settings.organisation} is usable" + (f", with {len(findings)} warning(s)." if findings else "."))
     return 2 if errors else 0

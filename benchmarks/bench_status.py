@@ -92,9 +92,8 @@ def main() -> None:
         floor = statistics.median(times.pop("bare"))
         for name, all_of_them in times.items():
             median = statistics.median(all_of_them)
-            print(
-                f"{name}, {chosen.open} open of {chosen.cases:,}: {median:.3f} s, bare {floor:.3f} s, {median / floor:.1f} x"
-            )
+            ratio = f"{median / floor:.1f} x bare ({floor:.3f} s)"
+            print(f"{name}, {chosen.open} open of {chosen.cases:,}: {median:.3f} s, {ratio}")
 
 
 if __name__ == "__main__":

@@ -206,18 +206,18 @@ class Workflow:
             return lifecycle.timed(case, self.charter, now)
         except Exception as fault:  # noqa: BLE001 - answered: said aloud, and the case stays due.
             # One case that cannot be worked out must not stop the clocks of the others; it stays due.
-            self._stumble("tick", case, fault)
+            self._stumble("tick", case, case.version, fault)
             return None
 
     def _drafts(self, case: Case, desk: Desk) -> list[Draft] | None:
         """Render and lay down what the case needs; `None` where breachflow stumbles over it: it stays undrafted."""
-        if self._stumbled.get(("draft", case.id)) == case.version:
-            return None  # Tried again when the case changes, and at the next start.
+        if self._stumbled.get(("draft", case.id)) == case.material:
+            return None  # Tried again when something else is to be stated, and at the next start.
         try:
             rendered = list(self._rendered(case))
         except Exception as fault:  # noqa: BLE001 - answered: said aloud, and the case stays undrafted.
             # Nor may it keep the other cases' drafts from the people who wait for them.
-            self._stumble("draft", case, fault)
+            self._stumble("draft", case, case.material, fault)
             return None
         return [
             replace(draft, path=desk.lay(case.id, name, content), sha256=hashlib.sha256(content).hexdigest())
@@ -274,10 +274,10 @@ class Workflow:
             outcome = Settled(notice=notice.id, state="sent", at=now, reference=f"{sent.provider} {sent.reference}")
         self._settle(outcome, notice)
 
-    def _stumble(self, verb: str, case: Case, fault: Exception) -> None:
+    def _stumble(self, verb: str, case: Case, version: int, fault: Exception) -> None:
         """Say once for each version of a case that breachflow cannot work on it."""
-        if self._stumbled.get((verb, case.id)) != case.version:
-            self._stumbled[verb, case.id] = case.version
+        if self._stumbled.get((verb, case.id)) != version:
+            self._stumbled[verb, case.id] = version
             _stumbled(verb, fault, case=case.id)
 
     def _settle(self, outcome: Settled, notice: Notice) -> None:

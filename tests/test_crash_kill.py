@@ -87,7 +87,9 @@ class Feed:
                         self.accepted.update(batch)
                         self.tally.update(said)
                     assert said["received"] == len(batch)
-                    time.sleep(PACE * 4 * len(batch) * dice.uniform(0, 1.5))  # A quarter of the events is this sender's.
+                    time.sleep(
+                        PACE * 4 * len(batch) * dice.uniform(0, 1.5)
+                    )  # A quarter of the events is this sender's.
                     break
                 assert answer.status == 503, said
                 time.sleep(0.05)
@@ -254,4 +256,6 @@ def check_mails(store, home: Path) -> None:
     for case in store.every_case():
         told = collections.Counter(entry.body["notice"] for entry in store.entries(case.id) if entry.kind == "told")
         assert set(told.values()) <= {1}
-    print(f"{store.counts()}; {len(owed)} mails, {sum(count - 1 for count in times.values())} sent twice as the same mail")
+    print(
+        f"{store.counts()}; {len(owed)} mails, {sum(count - 1 for count in times.values())} sent twice as the same mail"
+    )

@@ -260,7 +260,11 @@ def test_a_sender_that_dawdles_loses_its_place(house, monkeypatch):
 
 def test_a_sender_that_hangs_up_harms_nobody(house):
     """Half a request, or garbage instead of one, and the next sender is served as before; none of it is logged."""
-    for said in (b"POST /events HTTP/1.1\r\nHost: x\r\nContent-", b"\x16\x03\x01 not http at all\r\n\r\n", b"GET / HTTP/9\r\n\r\n"):
+    for said in (
+        b"POST /events HTTP/1.1\r\nHost: x\r\nContent-",
+        b"\x16\x03\x01 not http at all\r\n\r\n",
+        b"GET / HTTP/9\r\n\r\n",
+    ):
         with socket.create_connection(("127.0.0.1", house.door.address.port), timeout=10) as line:
             line.sendall(said)
     with socket.create_connection(("127.0.0.1", house.door.address.port), timeout=10) as line:

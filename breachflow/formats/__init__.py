@@ -19,11 +19,27 @@ from typing import Any
 from breachflow.formats import cloudevents, native
 from breachflow.formats.format import Format
 from breachflow.formats.limits import MAX_PAYLOAD, MAX_RECORDS
+from breachflow.formats.mapped import load_mapping
+from breachflow.formats.mapping import MappingError
 from breachflow.formats.payload import read
 from breachflow.formats.reading import Reading
+from breachflow.formats.skeleton import skeleton
 from breachflow.formats.split import Piece, split
 
-__all__ = ["MAX_PAYLOAD", "MAX_RECORDS", "Format", "Piece", "Reading", "names", "read", "recognise", "split"]
+__all__ = [
+    "MAX_PAYLOAD",
+    "MAX_RECORDS",
+    "Format",
+    "MappingError",
+    "Piece",
+    "Reading",
+    "load_mapping",
+    "names",
+    "read",
+    "recognise",
+    "skeleton",
+    "split",
+]
 
 
 def names() -> tuple[str, ...]:

@@ -20,6 +20,11 @@ def recognise(document: dict[str, Any]) -> bool:
     return all(isinstance(document.get(key), str) for key in ("specversion", "type", "source", "id"))
 
 
+def of_another_domain(error: Unreadable) -> Unreadable:
+    """The same refusal, which says that a CloudEvent was around what nobody knows: most CloudEvents are no alerts."""
+    return type(error)(f"the CloudEvent carries no security event: {error}")
+
+
 def is_binary(headers: Mapping[str, bytes]) -> bool:
     """Whether these Kafka headers say that the value is the data of a CloudEvent."""
     return f"{HEADER}specversion" in headers
@@ -32,6 +37,9 @@ def data(document: dict[str, Any]) -> tuple[Any, bytes]:
     """
     if not document["specversion"].startswith("1."):
         raise Unreadable("`specversion` of the CloudEvent is not 1.x: send version 1.0")
+    content_type = document.get("datacontenttype")
+    if isinstance(content_type, str) and not _is_json(content_type):
+        raise Unreadable("the CloudEvent's content type is not JSON: it is of another domain")
     if document.get("data") is not None:
         content = document["data"]
         if isinstance(content, str):
@@ -52,6 +60,10 @@ def check_binary(headers: Mapping[str, bytes]) -> None:
     if not headers[f"{HEADER}specversion"].startswith(b"1."):
         raise Unreadable("`ce_specversion` is not 1.x: send CloudEvents 1.0")
     content_type = headers.get("content-type", headers.get("Content-Type", b"application/json"))
-    kind = content_type.split(b";")[0].strip().lower().decode("ascii", "replace")
-    if kind not in JSON_TYPES and not kind.endswith("+json"):
-        raise Unreadable("the CloudEvent's content type is not JSON")
+    if not _is_json(content_type.decode("ascii", "replace")):
+        raise Unreadable("the CloudEvent's content type is not JSON: it is of another domain")
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.split(";", maxsplit=1)[0].strip().lower()
+    return kind in JSON_TYPES or kind.endswith("+json")

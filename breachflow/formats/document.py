@@ -25,7 +25,7 @@ def decode(raw: bytes) -> Any:
     surrogate, nested deeper than `MAX_DEPTH`, larger than `MAX_PAYLOAD`. A byte order mark is tolerated.
     """
     if len(raw) > MAX_PAYLOAD:
-        raise Unreadable(f"the payload has {len(raw)} bytes, and {MAX_PAYLOAD} are read at most: send its records singly")
+        raise Unreadable(f"the payload has {len(raw)} bytes, {MAX_PAYLOAD} are read at most: send its records singly")
     if raw.startswith(BOM):
         raw = raw[3:]
     if not raw or raw.isspace():

@@ -17,14 +17,13 @@ class Format(Struct, frozen=True, kw_only=True):
     """One format that a product speaks.
 
     `marks` are top-level keys, one of which every record of the format has: candidates are found by them, then
-    `recognise` looks closer. `rank` orders candidates that both recognise a record; the higher, the more specific.
+    `recognise` looks closer and says how much of the record it recognised: 0 is none, the highest number reads it.
     `read` raises `Unreadable` where the record lacks what an event needs. `records` splits a record that holds
     several events of its format (a STIX bundle); most hold one.
     """
 
     name: str
     marks: tuple[str, ...]
-    recognise: Callable[[Document], bool]
+    recognise: Callable[[Document], int]
     read: Callable[[Document, bytes, Context], SecurityEvent]
-    rank: int = 0
     records: Callable[[Document], list[Document]] | None = None

@@ -107,7 +107,8 @@ def _text(value: str, received_at: datetime) -> datetime | None:
     return None
 
 
-_MONTHS = {name: at for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: at for at, name in enumerate(_NAMES, start=1)}
 # RFC 2822 4.3 defines the American ones; CET and CEST are unambiguous too. Any other abbreviation is no offset.
 _ABBREVIATIONS = {
     "Z": 0, "UTC": 0, "GMT": 0, "UT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
+from msgspec import structs
+
 from breachflow.core.event import Unreadable
-from breachflow.formats import cloudevents, native
-from breachflow.formats.document import decode, encode, refuse_duplicate_keys
+from breachflow.formats import cloudevents, lines, native, stix
+from breachflow.formats.document import BOM, decode, encode, refuse_duplicate_keys
 from breachflow.formats.envelopes import opened
 from breachflow.formats.format import Format
 from breachflow.formats.limits import MAX_ENVELOPES, MAX_PAYLOAD, MAX_RECORDS
 from breachflow.formats.reading import Context, Reading
 from breachflow.formats.registry import recognise, shipped
+from breachflow.formats.split import split
 
 AUTO = "auto"
 
@@ -37,20 +41,56 @@ def read(
     zone of its times without offset; `headers` are Kafka's, for binary CloudEvents; `extra` are formats from
     user-written mappings, tried first. `received_at` stands in where a payload has no instant.
     """
-    payload = bytes(payload)
     context = Context(received_at=received_at.astimezone(UTC), zones=zones)
     chosen: Format | str | None
     try:
         chosen = _chosen(format, extra)
         if cloudevents.is_binary(headers):
             cloudevents.check_binary(headers)
-        document = decode(payload)
+        pieces = list(_pieces(payload))
+        if len(pieces) > 1:
+            # Several lines in one message: each is a payload of its own.
+            each = [read(piece, format=format, received_at=received_at, zones=zones, extra=extra) for piece in pieces]
+            return tuple(structs.replace(one, record=at) for at, one in enumerate(chain(*each), start=1))
+        document = pieces[0]
         found = list(_records(document, payload, chosen, extra))
         if any(known == native.NAME and own is not payload for _, own, known in found):
             refuse_duplicate_keys(payload, document)
     except Unreadable as error:
         return (_refused(payload, 1, error),)
     return tuple(_one(record, raw, known, index, context) for index, (record, raw, known) in enumerate(found, start=1))
+
+
+def _pieces(payload: bytes) -> list[Any]:
+    """The document of this payload; or, where it is several lines, the bytes of each."""
+    start = payload[:64].removeprefix(BOM).lstrip()[:1]
+    try:
+        return [decode(payload)]
+    except Unreadable:
+        if start == b"{" and payload.count(b"\n") and len(payload) <= MAX_PAYLOAD:
+            pieces = [piece.raw for piece in islice(split(payload), MAX_RECORDS + 1)]
+            if len(pieces) > MAX_RECORDS:
+                raise Unreadable(_too_many()) from None
+            if len(pieces) > 1:
+                return pieces
+        if start in (b"{", b"[", b'"', b"") or len(payload) > MAX_PAYLOAD:
+            raise
+    text = _text(payload)
+    several = [line for line in text.splitlines() if line.strip()]
+    if len(several) > 1 and all(lines.starts(line) for line in several):
+        return [line.encode() for line in several[:MAX_RECORDS]]
+    return [lines.document(text)]
+
+
+def _too_many() -> str:
+    return f"the payload holds more than {MAX_RECORDS} records: send them in smaller batches"
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.removeprefix(BOM).decode()
+    except UnicodeDecodeError:
+        raise Unreadable("the payload is not UTF-8") from None
 
 
 _Found = tuple[Any, bytes, Format | str | Unreadable]
@@ -69,21 +109,24 @@ def _chosen(name: str | None, extra: tuple[Format, ...]) -> Format | str | None:
 
 def _records(document: Any, raw: bytes, chosen: Format | str | None, extra: tuple[Format, ...]) -> Iterator[_Found]:
     """Each record of the document with its bytes and its reader, or with the reason why it has none."""
-    waiting: list[tuple[Any, bytes | None, int]] = [(document, raw, 0)]
+    waiting: list[tuple[Any, bytes | None, int, bool]] = [(document, raw, 0, False)]
     given = 0
     while waiting:
-        node, own, level = waiting.pop()
+        node, own, level, enveloped = waiting.pop()
+        known: Format | str | Unreadable | None
+        inside = None
         try:
             known = _reader(node, chosen, extra)
             inside = _inside(node, known, level)
+            enveloped = enveloped or known == cloudevents.NAME
         except Unreadable as error:
-            known, inside = error, None
+            known = cloudevents.of_another_domain(error) if enveloped else error
         if inside is None:
             given += 1
         else:
-            waiting.extend((item, item_raw, level + 1) for item, item_raw in reversed(inside))
+            waiting.extend((item, item_raw, level + 1, enveloped) for item, item_raw in reversed(inside))
         if given + len(waiting) > MAX_RECORDS:
-            raise Unreadable(f"the payload holds more than {MAX_RECORDS} records: send them in smaller batches")
+            raise Unreadable(_too_many())
         if isinstance(known, Format) and known.records is not None:
             for part in known.records(node):
                 yield part, encode(part), known
@@ -101,6 +144,8 @@ def _inside(node: Any, known: Format | str | None, level: int) -> list[tuple[Any
         inside = [cloudevents.data(node)]
     elif known is None and level < MAX_ENVELOPES and (found := opened(node)) is not None:
         inside = [(item, None) for item in found]
+        if isinstance(node, list) and (bundle := stix.as_bundle(node)):
+            inside = [(bundle, None)]
     elif known is None:
         raise _unknown(node)
     if inside == []:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import resources
 from typing import Any
 
+from breachflow.formats import cef, ecs, macie, ocsf, stix, veris
 from breachflow.formats.format import Format
+from breachflow.formats.mapped import load_mapping
 
 
 @cache
 def shipped() -> dict[str, Format]:
     """Every format that ships with breachflow, by name; native and CloudEvents are read ahead of these."""
-    coded: tuple[Format, ...] = ()
-    return {known.name: known for known in coded}
+    folder = resources.files("breachflow.formats") / "mappings"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    mapped = [load_mapping(file.read_bytes()) for file in files]
+    return {known.name: known for known in (*coded(), *mapped)}
+
+
+def coded() -> tuple[Format, ...]:
+    """The formats that have logic, each in a module of its own."""
+    return (*ecs.FORMATS, *cef.FORMATS, macie.FORMAT, ocsf.FORMAT, stix.FORMAT, veris.FORMAT)
 
 
 @cache
@@ -36,8 +46,9 @@ def recognise(document: dict[str, Any], extra: tuple[Format, ...] = ()) -> Forma
             return known
     index = _by_mark()
     best: Format | None = None
-    for mark in index.keys() & document.keys() if len(index) < len(document) else [k for k in document if k in index]:
+    recognised = 0
+    for mark in [key for key in document if key in index]:
         for known in index[mark]:
-            if known is not best and (best is None or known.rank > best.rank) and known.recognise(document):
-                best = known
+            if known is not best and (score := known.recognise(document)) > recognised:
+                best, recognised = known, score
     return best

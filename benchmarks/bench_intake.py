@@ -1,4 +1,4 @@
-"""Embedded intake end to end (JSON bytes to committed case, clocks, register, outbox) beside raw sqlite3 of the same rows.
+"""Embedded intake end to end (JSON bytes to committed case, clocks, outbox) beside raw sqlite3 of the same rows.
 
     python benchmarks/bench_intake.py                    ratios, batches of 500, in alternating rounds
     python benchmarks/bench_intake.py --events 1000000   the rate as the database grows from 10 thousand events

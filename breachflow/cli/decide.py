@@ -94,8 +94,8 @@ def facts_command() -> None:
 
 
 @facts_command.command("set")
-@click.argument("values", nargs=-1, required=True, metavar="FACT=VALUE…")
 @_decision()
+@click.argument("values", nargs=-1, required=True, metavar="FACT=VALUE…")
 def facts_set_command(
     ctx: click.Context, case: str, by: str, reason: str, as_json: bool, values: tuple[str, ...]
 ) -> None:
@@ -169,10 +169,10 @@ def informed_command(
 
 
 @click.command("done")
-@click.argument("clock")
 @click.option("--reference", default="", help="A number or file that proves it.")
 @AT
 @_decision(reason_required=False)
+@click.argument("clock")
 def done_command(
     ctx: click.Context, case: str, by: str, reason: str, as_json: bool, clock: str, reference: str, at: str | None
 ) -> None:

@@ -70,7 +70,7 @@ def _table(store: Any, now: datetime, *, clear: bool) -> int:
             case.stage.value,
             Text("" if first is None else first.regime + ("*" if state(first, now) == "provisional" else "")),
             Text("" if left is None else lasting(left), style=_style(left)),
-            Text(one_line(next_step(case, now))),
+            Text(one_line(next_step(case, now).what)),
         )
     console.print(table)
     if len(cases) > SHOWN:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Struct
+
 from breachflow.core.assessment import Risk
 from breachflow.core.case import Case, Clock, Part, Stage, most_urgent_at, next_rung_at
 from breachflow.core.clock import state
@@ -22,7 +24,7 @@ def at_a_glance(case: Case, now: datetime) -> dict[str, Any]:
         "controller": case.parts[0].controller,
         "controllers": list(dict.fromkeys(part.controller for part in case.parts)),
         "clocks": [clock_line(clock, now) for clock in case.clocks],
-        "next_step": next_step(case, now),
+        "next_step": str(next_step(case, now)),
         "next_escalation_at": utc(next_rung_at(case)),
         "alarm": case.alarm,
     }
@@ -61,15 +63,25 @@ def overdue(case: Case, now: datetime) -> bool:
     return any(clock.stop is None and now > clock.act_by for clock in case.clocks)
 
 
-def next_step(case: Case, now: datetime) -> str:
-    """Return the one thing that a person should do next, with the command that records it."""
+class Step(Struct, frozen=True):
+    """The one thing that a person should do next, and the command that records it, where there is one."""
+
+    what: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: `{self.command}`" if self.command else self.what
+
+
+def next_step(case: Case, now: datetime) -> Step:
+    """Return the one thing that a person should do next."""
     if case.alarm:
-        return f"nobody could be told: reach the DPO by telephone, then `breachflow ack {case.id}`"
+        return Step("nobody could be told: reach the DPO by telephone", f"breachflow ack {case.id}")
     if case.flagged is not None and case.stage is Stage.SUSPECTED:
-        word = case.flagged.replace("_", " ")
-        return f"a later event says {word}: `breachflow dismiss {case.id}` if you agree, `breachflow confirm` if not"
+        said = case.flagged.replace("_", " ")
+        return Step(f"a later event says {said}: agree or not", f"breachflow dismiss {case.id}")
     if case.stage is Stage.SUSPECTED:
-        return f"decide whether personal data is compromised: `breachflow confirm {case.id}` or `breachflow dismiss`"
+        return Step("decide whether it is a breach, confirm or dismiss", f"breachflow confirm {case.id}")
     for part in case.parts:
         step = _part_step(case, part, now)
         if step is not None:
@@ -78,11 +90,11 @@ def next_step(case: Case, now: datetime) -> str:
     if running:
         first = min(running, key=lambda clock: clock.act_by)
         if first.regime == "cnil-complement":
-            return f"complete the notification: `breachflow filed {case.id} --kind complement`, or close the case"
-        return f"discharge {first.id}: `breachflow done {case.id} {first.id}`"
+            return Step("complete the notification, or close the case", f"breachflow filed {case.id} --complement")
+        return Step(f"discharge {first.id}", f"breachflow done {case.id} {first.id}")
     if case.stage is Stage.HANDLED:
-        return f"review what was learned, then `breachflow close {case.id}`"
-    return "nothing: the case is closed"
+        return Step("review what was learned and close", f"breachflow close {case.id}")
+    return Step("nothing: the case is closed")
 
 
 def urgency(case: Case) -> datetime:
@@ -97,20 +109,17 @@ def utc(instant: datetime | None) -> str | None:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _part_step(case: Case, part: Part, now: datetime) -> str | None:
-    running = {
-        clock.regime: clock for clock in case.clocks if clock.stop is None and clock.controller == part.controller
-    }
+def _part_step(case: Case, part: Part, now: datetime) -> Step | None:
+    running = {c.regime: c for c in case.clocks if c.stop is None and c.controller == part.controller}
     if "gdpr-art33" in running:
-        late = " (late: state why)" if now > running["gdpr-art33"].act_by else ""
+        late = ", late: state why" if now > running["gdpr-art33"].act_by else ""
         if part.proposal is not None and not part.proposal.notify_authority:
-            return (
-                f"decide for {part.controller}: `breachflow exempt {case.id}` (no notification is proposed) "
-                f"or `breachflow filed`{late}"
+            return Step(
+                f"decide for {part.controller} (no notification is proposed){late}", f"breachflow exempt {case.id}"
             )
-        return f"notify the authority for {part.controller}, then `breachflow filed {case.id}`{late}"
+        return Step(f"notify the authority for {part.controller}{late}", f"breachflow filed {case.id}")
     if "gdpr-art33-2" in running:
-        return f"tell the controllers, then `breachflow done {case.id} {running['gdpr-art33-2'].id}`"
+        return Step("tell the controllers", f"breachflow done {case.id} {running['gdpr-art33-2'].id}")
     if "gdpr-art34" in running or "art34-order" in running:
-        return f"inform the people concerned for {part.controller}, then `breachflow informed {case.id}`"
+        return Step(f"inform the people concerned for {part.controller}", f"breachflow informed {case.id}")
     return None

@@ -249,6 +249,12 @@ def test_the_bank_holidays_of_alsace_and_moselle_count_where_the_entity_is_there
     assert paris(deadline("dora-initial", aware, calendar=ALSACE_MOSELLE).act_by) == "2027-03-30T12:00:00+02:00"
 
 
+def test_the_laws_latest_is_never_before_the_noon_to_act_by():
+    """An end on Sunday at 23:30 moves to Monday noon; rounded up to midnight it is Sunday's end, and moves as well."""
+    answer = deadline("dora-initial", at("2026-11-28T23:30:00+01:00"))
+    assert paris(answer.act_by) == paris(answer.legal_latest) == "2026-11-30T12:00:00+01:00"
+
+
 CLASSIFIED = [
     ("soon: 4 hours after classification", "2026-11-24T12:00:00+01:00", "2026-11-24T16:00:00+01:00", "2026-11-24T17:00:00+01:00"),
     ("late in the day: 24 hours after awareness", "2026-11-25T09:00:00+01:00", "2026-11-25T10:17:00+01:00", "2026-11-25T11:00:00+01:00"),
@@ -474,6 +480,12 @@ def test_what_does_not_belong_to_a_regime_is_refused():
     ):
         with pytest.raises(BadInstant, match=sentence):
             ask()
+
+
+def test_a_period_from_midnight_to_midnight_holds_its_first_day_and_not_its_last():
+    """Aware on Thursday at 23:30, the period is Friday 00:00 to Monday 00:00: one working day, and Monday is missing."""
+    contested = art_3_5_latest(at("2026-11-26T23:30:00+01:00"))
+    assert paris(contested.any_part) == paris(contested.whole_days) == "2026-12-01T00:00:00+01:00"
 
 
 def test_a_period_under_two_days_needs_no_working_days():

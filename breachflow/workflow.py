@@ -28,6 +28,7 @@ from breachflow.store.errors import Collision, StoreError
 from breachflow.store.rows import DeadLetter, Leased, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
+OVERTAKEN = 3  # Times that a batch is overtaken before it is halved: smaller ones slip in between other writers.
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
 MAILS = 10  # A batch of mails ends inside its lease even where every one of them meets a provider's time-out.
@@ -172,11 +173,17 @@ class Workflow:
             if arrivals:
                 outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
             try:
-                if self.store.commit(outcome.changes, dead=dead, positions=positions):
+                told = (Change(notices=telling.unread(self.charter, now)),) if dead else ()
+                if self.store.commit((*outcome.changes, *told), dead=dead, positions=positions):
                     fates = iter(outcome.fates)
                     return tuple("quarantined" if r.reading.event is None else next(fates) for r in records)
             except Collision:
                 continue
+            if attempt + 1 >= OVERTAKEN and len(records) > 1:
+                # The more cases a batch touches and the longer it takes, the surer somebody moves one of them
+                # meanwhile: mails that are being settled, people who decide. Read positions go with the last half.
+                half = len(records) // 2
+                return self._take_in(records[:half], ()) + self._take_in(records[half:], positions)
         raise Contended(f"a batch of {len(records)} records was overtaken {ATTEMPTS} times; hand it in again.")
 
     def _one_by_one(self, records: Sequence[Record], positions: Sequence[Position]) -> tuple[Fate, ...]:

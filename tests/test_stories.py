@@ -345,6 +345,16 @@ def test_nobody_could_be_told_is_itself_an_alarm(story):
     assert not story.case.alarm
 
 
+def test_what_cannot_be_read_is_said_once_an_hour(story):
+    """A SIEM that sends what nobody reads is a clock that does not start: the mail says so, and does not flood."""
+    for number in range(5):
+        assert story.raw(b'{"id": %d' % number).quarantined == 1
+    assert story.told() == ["dpo"]
+    story.advance(hours=1)
+    story.raw(b"again")
+    assert story.told() == ["dpo"]
+
+
 def test_after_downtime_one_mail_catches_up(story):
     """The process was down for two days: one mail a person for all that was missed, not one for each rung."""
     story.event()

@@ -52,6 +52,8 @@ def _table(store: Any, now: datetime, *, clear: bool) -> int:
     if clear:
         console.clear()
     must_act = [case for case in cases if case.alarm or overdue(case, now)]
+    if store.dead_letters("held", 1):
+        console.print("There are records that could not be read: `breachflow deadletters list`.", style="yellow")
     if not cases:
         console.print("No open case.")
         return 0

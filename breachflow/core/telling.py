@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from breachflow.core import ladder
@@ -51,6 +51,17 @@ def next_after(case: Case, notice: Notice, charter: Charter, now: datetime) -> N
                 detail=notice.detail,
             )
     return None
+
+
+def unread(charter: Charter, now: datetime) -> tuple[Notice, ...]:
+    """Return the notices that say that something could not be read: one a person an hour, whatever the number.
+
+    A SIEM that sends what nobody reads is a clock that does not start; those who run it must know.
+    """
+    people = charter.organisation.ranked("security") or charter.organisation.ranked("dpo")
+    hour = now.astimezone(UTC).strftime("%Y-%m-%dT%H")
+    ids = {person.id: notice_id("quarantine", hour, person.id) for person in people}
+    return tuple(Notice(id=ident, kind="quarantine", to=person, at=now) for person, ident in ids.items())
 
 
 def still_owed(notice: Notice, case: Case | None) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
+from postgres_server import postgres_server  # noqa: F401 - a fixture.
+from story import BREACH, START, Story, organisation
 
 from breachflow.core.case import IllegalMove
 from breachflow.core.clock import state
@@ -22,7 +25,6 @@ from breachflow.core.decision import (
     SetFacts,
 )
 from breachflow.core.organisation import Asset, Controller
-from tests.story import BREACH, START, Story, organisation
 
 HARMLESS = {
     "personal_data": True,
@@ -45,9 +47,20 @@ HARMLESS = {
 """The insurance agent who saw two dozen customers that were not his, and deleted the file (EDPB 01/2021 case 9)."""
 
 
+numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request, tmp_path):
+    """The address of an empty database, on each engine in turn: the promises are the same on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/breachflow.db"
+    return request.getfixturevalue("postgres_server").fresh(f"stories_{next(numbers)}")
+
+
 @pytest.fixture
-def story(tmp_path):
-    told = Story(tmp_path)
+def story(tmp_path, database):
+    told = Story(tmp_path, url=database)
     yield told
     told.store.close()
 

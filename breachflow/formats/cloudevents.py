@@ -17,7 +17,9 @@ JSON_TYPES = ("application/json", "text/json", "application/cloudevents+json")
 
 def recognise(document: dict[str, Any]) -> bool:
     """Whether this object is a structured CloudEvent: its four required attributes are there."""
-    return all(isinstance(document.get(key), str) for key in ("specversion", "type", "source", "id"))
+    return "specversion" in document and all(
+        isinstance(document.get(key), str) for key in ("specversion", "type", "source", "id")
+    )
 
 
 def of_another_domain(error: Unreadable) -> Unreadable:

@@ -13,6 +13,7 @@ from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 
 BOM = b"\xef\xbb\xbf"
 _KEY_TOKEN = re.compile(rb'"\s*:')
+_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _decoder = msgspec.json.Decoder()
 encode = msgspec.json.Encoder().encode
 """A JSON value as its bytes."""
@@ -39,7 +40,7 @@ def decode(raw: bytes) -> Any:
     except RecursionError:
         raise Unreadable(_too_deep()) from None
     # Each level needs an opening bracket, so most payloads are known to be shallow without a walk.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper_than(document, MAX_DEPTH):
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and not _shallow(raw) and _deeper_than(document, MAX_DEPTH):
         raise Unreadable(_too_deep())
     return document
 
@@ -64,6 +65,20 @@ def _fault(message: str) -> str:
 
 def _too_deep() -> str:
     return f"the JSON is nested deeper than {MAX_DEPTH} levels"
+
+
+def _shallow(raw: bytes) -> bool:
+    """Whether the brackets alone already show that the nesting stays below the limit.
+
+    Pairs that hold nothing are one level; taken away again and again, what stays are brackets inside strings.
+    """
+    brackets = raw.translate(None, _NO_BRACKET)
+    for level in range(MAX_DEPTH):
+        fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(fewer) == len(brackets):
+            return level + len(brackets) < MAX_DEPTH
+        brackets = fewer
+    return False
 
 
 def _deeper_than(document: Any, levels: int) -> bool:

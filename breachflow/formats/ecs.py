@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from breachflow.core.event import SecurityEvent, Severity, Verdict
@@ -29,11 +30,16 @@ def spot(record: Document, path: str) -> Any:
     value: Any = record.get(path)
     if value is None:
         value = record
-        for key in path.split("."):
-            if not isinstance(value, dict):
+        for key in _keys(path):
+            if type(value) is not dict:
                 return None
             value = value.get(key)
-    return None if value in ("", [], {}) else value
+    return value if value or value == 0 else None
+
+
+@cache
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def recognise_alert(record: Document) -> int:

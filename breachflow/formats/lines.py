@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from breachflow.core.event import Unreadable
@@ -126,11 +127,12 @@ def _cef(body: str, header: Header, version: str) -> Document:
 def _extension(text: str) -> dict[str, str]:
     """`key=value key=value`, where values hold spaces: a value ends where the next key begins."""
     fields: dict[str, str] = {}
-    found = list(_KEY.finditer(text))[:FIELDS]
-    for this, following in zip(found, [*found[1:], None], strict=True):
+    found = list(islice(_KEY.finditer(text), FIELDS))
+    ends = [*(following.start() for following in found[1:]), len(text)]
+    for this, end in zip(found, ends, strict=False):
         if this.start() and text[this.start() - 1] == "\\":
             continue
-        value = text[this.end() : following.start() if following else len(text)].strip()
+        value = text[this.end() : end].strip()
         fields[this["key"]] = _unescaped(value)
     return fields
 

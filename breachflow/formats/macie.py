@@ -13,12 +13,11 @@ from breachflow.formats.reading import Context
 NAME = "aws-macie"
 
 _results = paths.gatherer("classificationDetails.result.sensitiveData[]")
+_detections = paths.gatherer("detections[]")
 _custom = paths.gatherer("classificationDetails.result.customDataIdentifiers.detections[]")
 _permission = paths.getter("resourcesAffected.s3Bucket.publicAccess.effectivePermission")
 _encryption = paths.getter("resourcesAffected.s3Object.serverSideEncryption.encryptionType")
-_assets = [
-    paths.gatherer(path) for path in ("resourcesAffected.s3Bucket.name", "resourcesAffected.s3Bucket.arn", "accountId")
-]
+_assets = paths.gatherer("resourcesAffected.s3Bucket.name", "resourcesAffected.s3Bucket.arn", "accountId")
 _user = paths.gatherer("policyDetails.actor.userIdentity.iamUser.userName")
 _severity = paths.getter("severity.description")
 _score = paths.getter("severity.score")
@@ -46,7 +45,7 @@ def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:
             severity=severity.by_word(original),
             original_severity=original,
             verdict="test" if record.get("sample") is True else "suspected",
-            assets=[value for gather in _assets for value in gather(record)],
+            assets=_assets(record),
             users=_user(record),
             occurred_from=_first(record),
             occurred_to=_last(record),
@@ -63,7 +62,7 @@ def _facts(record: Document) -> Facts | None:
     detections = [
         (found.get("type"), found.get("count"))
         for result in results
-        for found in (result.get("detections") or [])
+        for found in _detections(result)
         if isinstance(found, dict)
     ]
     custom = [(found.get("name"), found.get("count")) for found in _custom(record) if isinstance(found, dict)]

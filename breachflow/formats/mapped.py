@@ -9,7 +9,7 @@ from breachflow.core.event import SecurityEvent, Severity, Verdict
 from breachflow.core.facts import Facts, changed, known
 from breachflow.formats import instants, paths, severity, told
 from breachflow.formats.format import Document, Format
-from breachflow.formats.mapping import Mapping, MappingError, Recognise, Sources, VerdictWords, parsed, placed
+from breachflow.formats.mapping import Mapping, MappingError, Recognise, VerdictWords, parsed, placed
 from breachflow.formats.reading import Context
 
 
@@ -42,29 +42,36 @@ def compiled(mapping: Mapping) -> Format:
 def _recogniser(rules: tuple[Recognise, ...]) -> Callable[[Document], int]:
     ready = [
         (
-            tuple(paths.top(key) for key in rule.keys),
-            tuple(paths.gatherer(key) for key in rule.keys if key != paths.top(key)),
+            frozenset(paths.top(key) for key in rule.keys),
+            tuple(paths.gatherer(key) for key in rule.keys if key != paths.top(key)) or None,
             tuple((paths.gatherer(path), frozenset(map(_word, values))) for path, values in rule.equals.items()),
             tuple(paths.gatherer(path) for path in rule.absent),
             len(rule.keys) + 2 * len(rule.equals) + len(rule.absent),
         )
         for rule in rules
     ]
+    ready.sort(key=lambda rule: -rule[-1])
 
     def recognise(record: Document) -> int:
-        best = 0
+        keys = record.keys()
         for tops, deeper, equal, absent, weight in ready:
-            if weight <= best or not all(key in record for key in tops):
-                continue
             if (
-                all(gather(record) for gather in deeper)
-                and all(any(_word(value) in words for value in gather(record)) for gather, words in equal)
-                and not any(gather(record) for gather in absent)
+                tops <= keys
+                and (deeper is None or _every(deeper, record))
+                and (not equal or all(not words.isdisjoint(map(_word, gather(record))) for gather, words in equal))
+                and not (absent and any(gather(record) for gather in absent))
             ):
-                best = weight
-        return best
+                return weight
+        return 0
 
     return recognise
+
+
+def _every(gatherers: tuple[paths.Gatherer, ...], record: Document) -> bool:
+    for gather in gatherers:  # noqa: SIM110 - a loop, because this runs for every candidate of every record.
+        if not gather(record):
+            return False
+    return True
 
 
 def _reader(mapping: Mapping) -> Callable[[Document, bytes, Context], SecurityEvent]:
@@ -75,7 +82,7 @@ def _reader(mapping: Mapping) -> Callable[[Document, bytes, Context], SecurityEv
     stable = [paths.getter(path) for path in spots.stable]
     description = paths.first(spots.description)
     since, until = paths.first(spots.occurred_from), paths.first(spots.occurred_to)
-    assets, users = _gathering(spots.assets), _gathering(spots.users)
+    assets, users = paths.gatherer(*spots.assets), paths.gatherer(*spots.users)
     scales = [
         (paths.getter(scale.from_), {**severity.WORDS, **_lower(scale.words)}, scale.bands)
         for scale in mapping.severity
@@ -89,8 +96,7 @@ def _reader(mapping: Mapping) -> Callable[[Document, bytes, Context], SecurityEv
             if (value := get(record)) is None:
                 continue
             original = value if original is None else original
-            severe = severity.by_band(value, bands) if bands else None
-            severe = severe or severity.by_word(value, words)
+            severe = (severity.by_band(value, bands) if bands else None) or severity.by_word(value, words)
             if severe is not None:
                 original = value
                 break
@@ -121,29 +127,19 @@ def _reader(mapping: Mapping) -> Callable[[Document, bytes, Context], SecurityEv
     return read
 
 
-def _gathering(sources: Sources) -> paths.Gatherer:
-    gatherers = [_as_list(paths.template(source)) if "{" in source else paths.gatherer(source) for source in sources]
-    return lambda record: [value for gather in gatherers for value in gather(record)]
-
-
-def _as_list(get: paths.Getter) -> paths.Gatherer:
-    return lambda record: [] if (value := get(record)) is None else [value]
-
-
 def _verdict(words: VerdictWords | None) -> Callable[[Document], Verdict]:
     if words is None:
         return lambda record: "suspected"  # noqa: ARG005 - called as the other one is.
-    gatherers = [paths.gatherer(path) for path in words.from_]
+    gather = paths.gatherer(*words.from_)
     meant: dict[str, Verdict] = {}
     meant.update(dict.fromkeys(map(_word, words.confirmed), "confirmed"))
     meant.update(dict.fromkeys(map(_word, words.false_positive), "false_positive"))
     meant.update(dict.fromkeys(map(_word, words.test), "test"))
 
     def decide(record: Document) -> Verdict:
-        for gather in gatherers:
-            for value in gather(record):
-                if isinstance(value, (str, int, bool)) and (found := meant.get(_word(value))):
-                    return found
+        for value in gather(record):
+            if isinstance(value, (str, int)) and (found := meant.get(_word(value))):
+                return found
         return "suspected"
 
     return decide

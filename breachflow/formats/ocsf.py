@@ -55,29 +55,21 @@ _instance = paths.first(
     ("{metadata.product.vendor_name} {metadata.product.name}", "metadata.product.name", "metadata.product.vendor_name")
 )
 _case = paths.first(("metadata.correlation_uid", "ticket.uid", "incident_uid"))
-_assets = [
-    paths.gatherer(path)
-    for path in (
+_assets = paths.gatherer(
         "device.hostname", "device.name", "device.ip", "evidences[].device.hostname", "resources[].name",
         "resources[].uid", "resource.name", "resource.uid", "databucket.name", "database.name", "table.name",
         "affected_code[].file.name", "dst_endpoint.hostname", "cloud.account.uid",
-    )
-]  # fmt: skip
-_users = [
-    paths.gatherer(path)
-    for path in (
+)  # fmt: skip
+_users = paths.gatherer(
         "user.name", "user.email_addr", "actor.user.name", "actor.user.email_addr", "evidences[].user.name",
         "evidences[].actor.user.name", "resources[].owner.name", "entity.user.name",
-    )
-]  # fmt: skip
-_classified = [
-    paths.gatherer(path)
-    for path in (
+)  # fmt: skip
+_details = paths.gatherer("discovery_details[]")
+_classified = paths.gatherer(
         "data_security", "data_classification", "data_classifications[]", "databucket.data_classification",
         "database.data_classification", "file.data_classification", "file.data_classifications[]",
         "resources[].data_classification", "resources[].data_classifications[]", "table.data_classification",
-    )
-]  # fmt: skip
+)  # fmt: skip
 
 
 def recognise(record: Document) -> int:
@@ -107,8 +99,8 @@ def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:
             original_severity=original,
             verdict=_verdict(record),
             case=_case(record),
-            assets=[value for gather in _assets for value in gather(record)],
-            users=[value for gather in _users for value in gather(record)],
+            assets=_assets(record),
+            users=_users(record),
             occurred_from=_since(record),
             occurred_to=_until(record),
             facts=_facts(record),
@@ -141,14 +133,14 @@ def _verdict(record: Document) -> Verdict:
 
 
 def _facts(record: Document) -> Facts | None:
-    blocks = [block for gather in _classified for block in gather(record) if isinstance(block, dict)]
+    blocks = [block for block in _classified(record) if isinstance(block, dict)]
     if not blocks:
         return None
     stated: dict[str, Any] = {}
     details = [
         (found.get("type"), found.get("count"))
         for block in blocks
-        for found in (block.get("discovery_details") or [])
+        for found in _details(block)
         if isinstance(found, dict)
     ]
     if any(block.get("category_id") == _PERSONAL for block in blocks):

@@ -4,6 +4,7 @@
 - `users[].name`: each element of a list
 - `hits[0].id`: one element; `[-1]` is the last
 - `params[name=doc_title].value`: the elements whose `name` is `doc_title`
+- `[kind=host].label`: the record's own `label`, where its `kind` is `host`
 - `"kibana.alert.uuid".x`: a key that holds dots itself
 - `Data<json>.ts`: JSON inside a string
 - `{host} on {site}`: a template; every path in it must be there
@@ -23,6 +24,7 @@ MAX_FOUND = 200
 
 Getter = Callable[[Any], Any]
 Gatherer = Callable[[Any], list[Any]]
+Push = Callable[[Any, list[Any]], None]
 
 _STEP = re.compile(
     r"""\.?(?:(?P<key>[^.\[\]<>"{}]+)|"(?P<quoted>[^"]+)")|(?P<each>\[\])|\[(?P<at>-?\d+)\]"""
@@ -40,20 +42,38 @@ def top(path: str) -> str:
     return str(_steps(path)[0][1])
 
 
-def gatherer(path: str) -> Gatherer:
-    """Follow this path to every value that says something (not null, not empty)."""
-    steps = _steps(path)
-    if all(kind == "key" for kind, _ in steps):
-        get = getter(path)
-        return lambda record: [] if (value := get(record)) is None else [value]
+def gatherer(*sources: str) -> Gatherer:
+    """Follow these paths and templates to every value that says something (not null, not empty)."""
+    pushes = tuple((None, _filled(template(source))) if "{" in source else _pushing(source) for source in sources)
 
     def gather(record: Any) -> list[Any]:
-        values = [record]
-        for kind, what in steps:
-            values = _followed(kind, what, values)
-        return [value for value in values if value is not None and value not in ("", [], {})]
+        found: list[Any] = []
+        for key, push in pushes:
+            if key is None:
+                push(record, found)
+            elif (value := record.get(key)) is not None:
+                push(value, found)
+        return found
 
     return gather
+
+
+def _pushing(path: str) -> tuple[str | None, Push]:
+    """The first key of a path, if it begins with one, and what follows the rest of it."""
+    (first_kind, key), *rest = steps = _steps(path)
+    plain = first_kind == "key"
+    push: Push = _keep
+    for kind, what in reversed(rest if plain else steps):
+        push = _STEPS[kind](what, push)
+    return str(key) if plain else None, push
+
+
+def _filled(fill: Getter) -> Push:
+    def step(record: Any, found: list[Any]) -> None:
+        if (value := fill(record)) is not None:
+            found.append(value)
+
+    return step
 
 
 def getter(path: str) -> Getter:
@@ -61,23 +81,33 @@ def getter(path: str) -> Getter:
     steps = _steps(path)
     if any(kind != "key" for kind, _ in steps):
         gather = gatherer(path)
-        return lambda record: next(iter(gather(record)), None)
-    keys = tuple(str(what) for _, what in steps)
-    if len(keys) == 1:
-        (only,) = keys
+
+        def nearest(record: Any) -> Any:
+            found = gather(record)
+            return found[0] if found else None
+
+        return nearest
+    first_key, *rest = (str(what) for _, what in steps)
+    if not rest:
 
         def one(record: Any) -> Any:
-            value = record.get(only) if isinstance(record, dict) else None
-            return None if value in ("", [], {}) else value
+            value = record.get(first_key)
+            return value if value or value == 0 else None
 
         return one
+    *between, last = rest
+    middle = tuple(between)
 
     def follow(record: Any) -> Any:
-        for key in keys:
-            if not isinstance(record, dict):
+        value = record.get(first_key)
+        for key in middle:
+            if type(value) is not dict:
                 return None
-            record = record.get(key)
-        return None if record in ("", [], {}) else record
+            value = value.get(key)
+        if type(value) is not dict:
+            return None
+        value = value.get(last)
+        return value if value or value == 0 else None
 
     return follow
 
@@ -85,11 +115,12 @@ def getter(path: str) -> Getter:
 def first(sources: tuple[str, ...]) -> Getter:
     """The first of these paths and templates that says something."""
     getters = tuple(template(source) if "{" in source else getter(source) for source in sources)
+    if len(getters) == 1:
+        return getters[0]
 
     def choose(record: Any) -> Any:
         for get in getters:
-            value = get(record)
-            if value is not None:
+            if (value := get(record)) is not None:
                 return value
         return None
 
@@ -133,33 +164,71 @@ def _steps(path: str) -> list[tuple[str, Any]]:
             steps.append(("json", None))
         else:
             steps.append(("key", found["key"] or found["quoted"]))
-    if not steps or steps[0][0] != "key":
+    if not steps or steps[0][0] not in ("key", "where"):
         raise PathError(f"{path!r} is no path: it begins with a key")
     return steps
 
 
-def _followed(kind: str, what: Any, values: list[Any]) -> list[Any]:
-    if kind == "key":
-        return [value.get(what) for value in values if isinstance(value, dict)]
-    if kind == "json":
-        return [held for value in values if isinstance(value, str) and (held := _held(value)) is not None]
-    found: list[Any] = []
-    for value in values:
-        if not isinstance(value, list):
-            # Products write a list of one as the one; `a[].b` then means its `b`.
-            if kind == "each" and isinstance(value, dict):
-                found.append(value)
-            continue
-        if kind == "each":
-            found.extend(value[:MAX_FOUND])
-        elif kind == "at":
-            found.extend(value[what : what + 1 or None])
-        else:
-            key, wanted = what
-            found.extend(item for item in value if isinstance(item, dict) and item.get(key) == wanted)
-        if len(found) > MAX_FOUND:
-            return found[:MAX_FOUND]
-    return found
+# Each step hands on what it finds to the next; the last keeps it. `0` and `False` say something, empty things do not.
+def _keep(value: Any, found: list[Any]) -> None:
+    if (value or value == 0) and len(found) < MAX_FOUND:
+        found.append(value)
+
+
+def _key(key: str, push: Push) -> Push:
+    def step(value: Any, found: list[Any]) -> None:
+        if isinstance(value, dict) and (inner := value.get(key)) is not None:
+            push(inner, found)
+
+    return step
+
+
+def _each(_: None, push: Push) -> Push:
+    def step(value: Any, found: list[Any]) -> None:
+        if isinstance(value, list):
+            for item in value[:MAX_FOUND]:
+                push(item, found)
+        elif isinstance(value, dict):
+            push(value, found)  # Products write a list of one as the one; `a[].b` then means its `b`.
+
+    return step
+
+
+def _at(index: int, push: Push) -> Push:
+    def step(value: Any, found: list[Any]) -> None:
+        if isinstance(value, list) and -len(value) <= index < len(value):
+            push(value[index], found)
+
+    return step
+
+
+def _where(wanted: tuple[str, str], push: Push) -> Push:
+    key, word = wanted
+
+    def step(value: Any, found: list[Any]) -> None:
+        if isinstance(value, (list, dict)):
+            for item in value[:MAX_FOUND] if isinstance(value, list) else (value,):
+                if isinstance(item, dict) and (is_ := item.get(key)) is not None and _spelt(is_) == word:
+                    push(item, found)
+
+    return step
+
+
+def _json(_: None, push: Push) -> Push:
+    def step(value: Any, found: list[Any]) -> None:
+        if isinstance(value, str) and (held := _held(value)) is not None:
+            push(held, found)
+
+    return step
+
+
+_STEPS: dict[str, Callable[[Any, Push], Push]] = {
+    "key": _key, "each": _each, "at": _at, "where": _where, "json": _json,
+}  # fmt: skip
+
+
+def _spelt(value: Any) -> str:
+    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _held(text: str) -> Any:

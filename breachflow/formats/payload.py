@@ -53,11 +53,18 @@ def read(
             each = [read(piece, format=format, received_at=received_at, zones=zones, extra=extra) for piece in pieces]
             return tuple(structs.replace(one, record=at) for at, one in enumerate(chain(*each), start=1))
         document = pieces[0]
+        if chosen is None and isinstance(document, dict) and not cloudevents.recognise(document):
+            # One record alone, as most messages are: straight to its reader.
+            known = recognise(document, extra)
+            if known is not None and known.records is None:
+                return (_one(document, payload, known, 1, context),)
         found = list(_records(document, payload, chosen, extra))
         if any(known == native.NAME and own is not payload for _, own, known in found):
             refuse_duplicate_keys(payload, document)
     except Unreadable as error:
         return (_refused(payload, 1, error),)
+    except Exception as error:  # noqa: BLE001 - as in `_one`: one payload must not stop the others.
+        return (Reading(raw=payload[:MAX_PAYLOAD], error=_fault("recognition", error)),)
     return tuple(_one(record, raw, known, index, context) for index, (record, raw, known) in enumerate(found, start=1))
 
 
@@ -71,7 +78,7 @@ def _pieces(payload: bytes) -> list[Any]:
             pieces = [piece.raw for piece in islice(split(payload), MAX_RECORDS + 1)]
             if len(pieces) > MAX_RECORDS:
                 raise Unreadable(_too_many()) from None
-            if len(pieces) > 1:
+            if len(pieces) > 1 and all(piece.startswith(b"{") for piece in pieces):
                 return pieces
         if start in (b"{", b"[", b'"', b"") or len(payload) > MAX_PAYLOAD:
             raise
@@ -143,6 +150,8 @@ def _inside(node: Any, known: Format | str | None, level: int) -> list[tuple[Any
     if known == cloudevents.NAME:
         inside = [cloudevents.data(node)]
     elif known is None and level < MAX_ENVELOPES and (found := opened(node)) is not None:
+        if len(found) > MAX_RECORDS:
+            raise Unreadable(_too_many())
         inside = [(item, None) for item in found]
         if isinstance(node, list) and (bundle := stix.as_bundle(node)):
             inside = [(bundle, None)]
@@ -182,8 +191,11 @@ def _one(record: Any, raw: bytes, known: Format | str | Unreadable, index: int, 
     # (never its message, which may quote the payload) tells a developer where to look.
     except Exception as error:  # noqa: BLE001
         name = known.name if isinstance(known, Format) else known
-        fault = f"the reader of {name} failed with {type(error).__name__}: a fault of breachflow, please report it"
-        return Reading(raw=raw, record=index, error=fault)
+        return Reading(raw=raw, record=index, error=_fault(f"the reader of {name}", error))
+
+
+def _fault(who: str, error: Exception) -> str:
+    return f"{who} failed with {type(error).__name__}: a fault of breachflow, please report it"
 
 
 def _refused(raw: bytes, index: int, error: Unreadable) -> Reading:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from breachflow.formats import instants, severity
@@ -70,7 +71,9 @@ def skeleton(document: Any) -> str:
 
 def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and depth < MAX_DEPTH:
-        for key, inner in list(value.items())[:MAX_PATHS]:
+        for key, inner in islice(value.items(), MAX_PATHS):
+            if not key.strip() or '"' in key or not key.isprintable():
+                continue  # No path can name it, and a person would not either.
             yield from _leaves(inner, f"{path}.{_quoted(key)}" if path else _quoted(key), depth + 1)
     elif isinstance(value, list) and depth < MAX_DEPTH:
         for inner in value[:1]:
@@ -80,9 +83,7 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _quoted(key: str) -> str:
-    return (
-        key if _PLAIN.fullmatch(key) and key.strip() == key else '"' + re.sub(r"[\"\x00-\x1f\x7f]", "", key)[:80] + '"'
-    )
+    return key if _PLAIN.fullmatch(key) and key.strip() == key else f'"{key}"'
 
 
 def _time(value: Any) -> str | None:

@@ -19,6 +19,8 @@ CHUNK = 1 << 20
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _TOKEN = re.compile(rb'["\[\]{}]|\n[\[{]')
 _IN_STRING = re.compile(rb'["\\\n]')
+_LINE_END = re.compile(rb"\n")
+_NEXT_DOCUMENT = re.compile(rb"\n(?=[\[{])")
 _SCALAR_END = re.compile(rb"[,\]\n]")
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 _raw = msgspec.json.Decoder(msgspec.Raw)
@@ -79,7 +81,8 @@ class _Window:
             elif in_array:
                 yield self.up_to(_SCALAR_END)
             else:
-                yield self.up_to(re.compile(rb"\n"))
+                # What is left of a broken document is one piece; a line of text is one by itself.
+                yield self.up_to(_NEXT_DOCUMENT if first in b'"}],:' else _LINE_END)
 
     def more(self) -> bool:
         """Whether another chunk came in."""
@@ -196,10 +199,10 @@ class _Window:
             del found
             if end >= 0:
                 break
-            at = len(self.buffer)
+            at = max(1, len(self.buffer) - 1)  # The last byte may be half of an end.
             if at > MAX_PAYLOAD:
                 head = head or bytes(self.buffer[:MAX_PAYLOAD])
-                self.buffer.clear()
+                del self.buffer[:at]
                 at = 0
             if not self.more():
                 end = len(self.buffer)

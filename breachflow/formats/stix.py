@@ -26,7 +26,7 @@ _PERSONAL = ("pii", "phi")
 _LOST = ("confirmed-loss", "exploited-loss")
 _DETERMINED: dict[str, Verdict] = {"successful-attempt": "confirmed", "false-positive": "false_positive"}
 
-_host = paths.gatherer("hostname")
+_impacted = paths.gatherer("impacted_refs[]")
 
 
 def recognise(record: Document) -> int:
@@ -51,7 +51,7 @@ def records(bundle: Document) -> list[Document]:
     """One small bundle for each incident, with the impacts that are its own or no other's."""
     if bundle.get("type") == "incident":
         return [bundle]
-    objects = [item for item in bundle["objects"][:MAX_OBJECTS] if isinstance(item, dict)]
+    objects = [item for item in bundle["objects"][:MAX_OBJECTS] if isinstance(item, dict) and _is_named(item)]
     incidents = [item for item in objects if item.get("type") == "incident"]
     context = [item for item in objects if item.get("type") in ("impact", "infrastructure", "identity")]
     claimed = {ref for incident in incidents for ref in _refs(incident)}
@@ -76,13 +76,13 @@ def records(bundle: Document) -> list[Document]:
 def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:
     """The incident of this bundle; raises `Unreadable` for a bundle without one."""
     objects = record["objects"] if record.get("type") == "bundle" else [record]
-    objects = [item for item in objects if isinstance(item, dict)]
+    objects = [item for item in objects if isinstance(item, dict) and _is_named(item)]
     incident = next((item for item in objects if item.get("type") == "incident"), None)
     if incident is None:
         raise Unreadable("the STIX bundle holds no incident: indicators and reports alone are no event")
     core = _core(incident)
     impacts = [item for item in objects if item.get("type") == "impact" and not item.get("superseded_by_ref")]
-    impacted = {ref for impact in impacts for ref in (impact.get("impacted_refs") or []) if isinstance(ref, str)}
+    impacted = {ref for impact in impacts for ref in _impacted(impact) if isinstance(ref, str)}
     criticality = core.get("criticality", core.get("severity"))
     return told.event(
         told.Told(
@@ -114,7 +114,7 @@ def _facts(impacts: list[Document], core: Document) -> Facts | None:
     kinds: dict[DataKind, None] = {}
     counts: list[int] = []
     for impact in impacts:
-        category = impact.get("impact_category")
+        category = str(impact.get("impact_category"))
         extensions = impact.get("extensions")
         block = extensions.get(category) if isinstance(extensions, dict) else None
         block = block if isinstance(block, dict) else {}
@@ -126,7 +126,8 @@ def _facts(impacts: list[Document], core: Document) -> Facts | None:
             kinds.update(dict.fromkeys(_INFORMATION.get(information, ())))
             if information in _PERSONAL:
                 stated["personal_data"] = True
-            if isinstance(count := block.get("record_count"), int) and 0 <= count <= 10**12:
+            count = block.get("record_count")
+            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= 10**12:
                 counts.append(count)
         elif category == "integrity" and str(block.get("alteration", "")).startswith(("full", "partial")):
             stated["integrity"] = True
@@ -162,6 +163,10 @@ def _earliest(activities: Any, impacts: list[Document], key: str, choose: Any) -
     ]
     times = [value for value in found if isinstance(value, str)]
     return choose(times) if times else None
+
+
+def _is_named(item: Document) -> bool:
+    return isinstance(item.get("id"), str) and isinstance(item.get("type"), str)
 
 
 def _is_object(item: Any) -> bool:

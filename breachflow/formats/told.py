@@ -17,7 +17,9 @@ from breachflow.formats.limits import MAX_ASSET, MAX_IDENTITY, MAX_NAMES, MAX_TI
 from breachflow.formats.reading import Context
 from breachflow.formats.text import line, text
 
-PLACEHOLDERS = frozenset({"", "-", "--", "n/a", "na", "none", "null", "<nil>", "nil", "unknown", "undefined", "[none]"})
+PLACEHOLDERS = frozenset(
+    {"", "-", "--", "n/a", "na", "none", "null", "<nil>", "nil", "unknown", "undefined", "[none]", "<>"}
+)
 """Words by which products say that they have no value; no host and no user is called so."""
 
 
@@ -100,9 +102,13 @@ def names(values: Iterable[Any]) -> tuple[str, ...]:
     """The distinct names among these values, in order, at most `MAX_NAMES`; lists inside are opened once."""
     found: dict[str, None] = {}
     for value in values:
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, (str, int)) and (name := said(one, MAX_ASSET)) is not None:
+        if isinstance(value, str):
+            if (name := said(value, MAX_ASSET)) is not None:
                 found[name] = None
+        else:
+            for one in value if isinstance(value, list) else (value,):
+                if isinstance(one, (str, int)) and (name := said(one, MAX_ASSET)) is not None:
+                    found[name] = None
         if len(found) >= MAX_NAMES:
             return tuple(found)[:MAX_NAMES]
     return tuple(found)

@@ -80,6 +80,24 @@ def test_a_database_that_is_away_is_no_fault_of_a_record(story, monkeypatch):
     assert story.store.dead_letters() == []
 
 
+def test_a_batch_that_is_overtaken_again_and_again_goes_in_by_smaller_ones(story, monkeypatch):
+    """While mails about the same cases are being settled, a large batch is always too late; its events go in all the same."""
+    commit, sizes = story.store.commit, []
+
+    def crowded(changes, **more):
+        sizes.append(len(changes))
+        return len(changes) <= 3 and commit(changes, **more)
+
+    monkeypatch.setattr(story.store, "commit", crowded)
+    place = Position(group="g", topic="t", partition=0, next_offset=4, last_timestamp=0, last_hash=b"x" * 16)
+    fates = story.workflow.take_in([record(f"e{n}") for n in (*range(20), 0)], [place])
+
+    assert fates == ("opened",) * 20 + ("duplicates",)
+    assert len(story.cases) == 20
+    assert story.store.positions("g") == [place]
+    assert len(sizes) < 40, "halved soon, not tried to the end"
+
+
 def test_a_case_that_we_stumble_over_does_not_stop_the_clocks_of_the_others(story, monkeypatch):
     """One of two cases cannot be worked out: the DPO is still told about the other, and the log says which one."""
     story.event()

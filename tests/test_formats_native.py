@@ -75,7 +75,7 @@ REFUSED = {
     "year one": (raw(detected_at="0001-01-01T00:00:00+01:00"), "`detected_at` lies outside 1990 to 2100"),
     "a fact in year 9999": (
         raw(facts={"parties": [{"told_at": "9999-12-31T23:59:59-01:00"}]}),
-        "`facts.parties[0].told_at` lies outside 1990 to 2100",
+        "`facts.parties[0].told_at` lies outside 1900 to 2100",
     ),
     "a severity of another scale": (
         raw(severity="P1"),

@@ -39,8 +39,7 @@ def decode(raw: bytes) -> Any:
         raise Unreadable(_fault(str(error))) from None
     except RecursionError:
         raise Unreadable(_too_deep()) from None
-    # Each level needs an opening bracket, so most payloads are known to be shallow without a walk.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and not _shallow(raw) and _deeper_than(document, MAX_DEPTH):
+    if not _shallow(raw) and _deeper_than(document, MAX_DEPTH):
         raise Unreadable(_too_deep())
     return document
 
@@ -68,17 +67,20 @@ def _too_deep() -> str:
 
 
 def _shallow(raw: bytes) -> bool:
-    """Whether the brackets alone already show that the nesting stays below the limit.
+    """Whether the brackets alone already show that the nesting stays below the limit, as they nearly always do.
 
-    Pairs that hold nothing are one level; taken away again and again, what stays are brackets inside strings.
+    Each level needs two of them. Pairs that hold nothing are one level; taken away again and again, what stays are
+    brackets inside strings.
     """
     brackets = raw.translate(None, _NO_BRACKET)
-    for level in range(MAX_DEPTH):
+    level = 0
+    while len(brackets) > 2 * (MAX_DEPTH - level) and level < MAX_DEPTH:
         fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
         if len(fewer) == len(brackets):
-            return level + len(brackets) < MAX_DEPTH
+            return False
         brackets = fewer
-    return False
+        level += 1
+    return level < MAX_DEPTH
 
 
 def _deeper_than(document: Any, levels: int) -> bool:

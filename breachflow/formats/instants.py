@@ -95,13 +95,14 @@ def _text(value: str, received_at: datetime) -> datetime | None:
         if len(value) == 14:
             return _built(value[:4], value[4:6], value[6:8], value[8:10], value[10:12], value[12:], None, None)
         return _number(int(value)) if value.isascii() and len(value) <= 19 else None
-    # A week date or a bare month would be read as a day by the fast way, so it wants a clock time.
-    if ":" in value or "T" in value:
+    # A week date or a bare month would be read as a day by the fast way, so it wants a clock time; and every ISO time
+    # begins with four digits.
+    if (":" in value or "T" in value) and value[:4].isdigit():
         try:
             return datetime.fromisoformat(value)
         except ValueError:
             pass
-    for pattern, read in _SHAPES:
+    for pattern, read in _FROM_A_NAME if value[0].isalpha() else _FROM_A_NUMBER:
         if found := pattern.fullmatch(value):
             return read(found, received_at)
     return None
@@ -179,24 +180,33 @@ def _date(found: re.Match[str], _: datetime) -> datetime | None:
     return _EPOCH + timedelta(milliseconds=millis) if abs(millis) < 4_200_000_000_000 else None
 
 
-_SHAPES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime], datetime | None]], ...] = tuple(
-    (re.compile(pattern, re.ASCII), read)
-    for pattern, read in (
-        # 2024-01-02 3:04:05, 2024/01/02 03:04:05.123, 2024-01-02 03:04:05 +0000 UTC, 2024-01-02T9:59:27.958Z
-        (rf"{_Y}[-/.]{_M}[-/.]{_D}(?:[T_ ,]+|\s+at\s+){_CLOCK}{_HALF}?{_ZONE}", _numbered),
-        # 1/2/2024 3:04:05 PM: Microsoft's en-US; month first is certain only with AM or PM.
-        (rf"{_M}/{_D}/{_Y},?\s+{_CLOCK}{_HALF}{_ZONE}", _numbered),
-        # 2024-01-02: a day, read as its first moment.
-        (r"(?P<y>\d{4})[-/](?P<m>\d{2})[-/](?P<d>\d{2})(?P<h>)(?P<mi>)(?P<s>)(?P<f>)", _numbered),
-        # Jan 2 03:04:05 and Jan  2 2024 03:04:05 (syslog, CEF), Jan 02, 2024 3:04:05 PM
-        (rf"{_DAY_NAME}{_NAME}\s+{_D}(?:,?\s+{_Y})?(?:,?\s+|\s+at\s+){_CLOCK}{_HALF}?{_ZONE}", _named),
-        # Tue Nov 24 11:12:46 UTC 2026, Mon Aug 8 02:00:00 2022
-        (rf"{_DAY_NAME}{_NAME}\s+{_D}\s+{_CLOCK}(?:\s+(?P<off>[A-Z]{{1,4}}|[+-]\d{{4}}))?\s+{_Y}", _named),
-        # Wed, 02 Jan 2024 03:04:05 GMT (RFC 2822), 20-May-2024 09:08:10, 02/Jan/2024:03:04:05 +0000
-        (rf"{_DAY_NAME}{_D}[ /-]{_NAME}[ /-]{_Y}[: ]\s*{_CLOCK}{_HALF}?{_ZONE}", _named),
-        # /Date(1700000000000+0200)/: .NET; the offset is for display, the number is UTC.
-        (r"\\?/Date\((?P<ms>-?\d{1,15})(?:[+-]\d{4})?\)\\?/", _date),
-        # 1582830734.123
-        (r"\d{9,13}\.\d{1,9}", lambda found, _: _number(float(found[0]))),
-    )
+Shape = tuple[re.Pattern[str], Callable[[re.Match[str], datetime], datetime | None]]
+
+
+def _shape(pattern: str, read: Callable[[re.Match[str], datetime], datetime | None]) -> Shape:
+    return re.compile(pattern, re.ASCII), read
+
+
+# Wed, 02 Jan 2024 03:04:05 GMT (RFC 2822), 20-May-2024 09:08:10, 02/Jan/2024:03:04:05 +0000
+_DAY_MONTH_YEAR = _shape(rf"{_DAY_NAME}{_D}[ /-]{_NAME}[ /-]{_Y}[: ]\s*{_CLOCK}{_HALF}?{_ZONE}", _named)
+
+_FROM_A_NAME: tuple[Shape, ...] = (
+    # Jan 2 03:04:05 and Jan  2 2024 03:04:05 (syslog, CEF), Jan 02, 2024 3:04:05 PM
+    _shape(rf"{_DAY_NAME}{_NAME}\s+{_D}(?:,?\s+{_Y})?(?:,?\s+|\s+at\s+){_CLOCK}{_HALF}?{_ZONE}", _named),
+    # Tue Nov 24 11:12:46 UTC 2026, Mon Aug 8 02:00:00 2022
+    _shape(rf"{_DAY_NAME}{_NAME}\s+{_D}\s+{_CLOCK}(?:\s+(?P<off>[A-Z]{{1,4}}|[+-]\d{{4}}))?\s+{_Y}", _named),
+    _DAY_MONTH_YEAR,
+)
+_FROM_A_NUMBER: tuple[Shape, ...] = (
+    # 2024-01-02 3:04:05, 2024/01/02 03:04:05.123, 2024-01-02 03:04:05 +0000 UTC, 2024-01-02T9:59:27.958Z
+    _shape(rf"{_Y}[-/.]{_M}[-/.]{_D}(?:[T_ ,]+|\s+at\s+){_CLOCK}{_HALF}?{_ZONE}", _numbered),
+    # 1/2/2024 3:04:05 PM: Microsoft's en-US; month first is certain only with AM or PM.
+    _shape(rf"{_M}/{_D}/{_Y},?\s+{_CLOCK}{_HALF}{_ZONE}", _numbered),
+    # 2024-01-02: a day, read as its first moment.
+    _shape(r"(?P<y>\d{4})[-/](?P<m>\d{2})[-/](?P<d>\d{2})(?P<h>)(?P<mi>)(?P<s>)(?P<f>)", _numbered),
+    _DAY_MONTH_YEAR,
+    # /Date(1700000000000+0200)/: .NET; the offset is for display, the number is UTC.
+    _shape(r"\\?/Date\((?P<ms>-?\d{1,15})(?:[+-]\d{4})?\)\\?/", _date),
+    # 1582830734.123
+    _shape(r"\d{9,13}\.\d{1,9}", lambda found, _: _number(float(found[0]))),
 )

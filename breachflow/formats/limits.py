@@ -25,6 +25,9 @@ MAX_IDENTITY = 200
 MAX_DESCRIPTION = 20_000
 MAX_ASSET = 500
 
+EARLIEST_OCCURRENCE = datetime(1900, 1, 1, tzinfo=UTC)
+"""What happened, as against its detection, may be older: a register of past breaches begins long before computers."""
+
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """Instants outside are placeholders (year 0001, 9999, epoch zero) or faults; inside, no sum of days overflows."""

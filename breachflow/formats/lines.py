@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import NamedTuple
 
 from breachflow.core.event import Unreadable
@@ -46,7 +45,7 @@ _TAG = re.compile(r"(?P<tag>[\w./ -]{1,80}?)(?:\[\d{1,10}\])?:\s+(?P<rest>.*)", 
 _CEF_START = re.compile(r"CEF:\s?\d+(?:\.\d+)?\|")
 _LEEF_START = re.compile(r"LEEF:\s?[12](?:\.\d)?\|")
 _BARE_CEF = re.compile(r"\d(?:\.\d)?\|[^|]{1,100}\|[^|]{1,100}\|[^|]{0,60}\|[^|]{0,200}\|[^|]{0,1000}\|[^|]{0,20}\|")
-_KEY = re.compile(r"(?:^|(?<=\s))(?P<key>[A-Za-z_][\w.\[\]-]{0,80})=")
+_KEY = re.compile(r"(?:^|\s)([A-Za-z_][\w.\[\]-]{0,80})=")
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
@@ -126,15 +125,8 @@ def _cef(body: str, header: Header, version: str) -> Document:
 
 def _extension(text: str) -> dict[str, str]:
     """`key=value key=value`, where values hold spaces: a value ends where the next key begins."""
-    fields: dict[str, str] = {}
-    found = list(islice(_KEY.finditer(text), FIELDS))
-    ends = [*(following.start() for following in found[1:]), len(text)]
-    for this, end in zip(found, ends, strict=False):
-        if this.start() and text[this.start() - 1] == "\\":
-            continue
-        value = text[this.end() : end].strip()
-        fields[this["key"]] = _unescaped(value)
-    return fields
+    parts = _KEY.split(text, maxsplit=FIELDS)
+    return {key: _unescaped(value.strip()) for key, value in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def _leef(body: str, header: Header) -> Document:

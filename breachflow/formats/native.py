@@ -13,7 +13,7 @@ from msgspec import structs
 from breachflow.core.event import SEVERITIES, SecurityEvent, Unreadable, Verdict
 from breachflow.core.facts import FACT_NAMES, DiscoveredBy
 from breachflow.formats.document import refuse_duplicate_keys
-from breachflow.formats.limits import EARLIEST, LATEST, MAX_IDENTITY, MAX_TITLE
+from breachflow.formats.limits import EARLIEST, EARLIEST_OCCURRENCE, LATEST, MAX_IDENTITY, MAX_TITLE
 from breachflow.formats.reading import Context
 from breachflow.formats.text import harmless, line
 
@@ -117,10 +117,11 @@ def _unknown(key: str, path: str, known: tuple[str, ...]) -> str:
 
 
 def _check_instants(value: Any, path: str) -> None:
-    """Refuse an instant outside 1990 to 2100: a placeholder, and sums of days on it could overflow."""
+    """Refuse an instant that is a placeholder, or on which a sum of days could overflow."""
     if isinstance(value, datetime):
-        if not EARLIEST <= value < LATEST:
-            raise Unreadable(f"`{path}` lies outside {EARLIEST.year} to {LATEST.year}")
+        earliest = EARLIEST if path == "detected_at" else EARLIEST_OCCURRENCE
+        if not earliest <= value < LATEST:
+            raise Unreadable(f"`{path}` lies outside {earliest.year} to {LATEST.year}")
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
             if (inner := getattr(value, name)) is not None:

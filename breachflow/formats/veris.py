@@ -16,6 +16,7 @@ from breachflow.core.event import SecurityEvent, Severity, Verdict
 from breachflow.core.facts import DataKind, DiscoveredBy, Facts, IncidentType, People
 from breachflow.formats import told
 from breachflow.formats.format import Document, Format
+from breachflow.formats.limits import EARLIEST_OCCURRENCE, LATEST
 from breachflow.formats.reading import Context
 
 NAME = "veris"
@@ -216,7 +217,7 @@ def _discovered(method: Any) -> DiscoveredBy | None:
 def _incident_dates(parts: Document) -> tuple[datetime | None, datetime | None]:
     """The first and the last moment that the date may mean; a part out of range leaves the wider one."""
     year, month, day = (_whole(parts.get(name)) for name in ("year", "month", "day"))
-    if year is None or not 1990 <= year < 2100:
+    if year is None or not EARLIEST_OCCURRENCE.year <= year < LATEST.year:
         return None, None
     if month is None or not 1 <= month <= 12:
         return datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)

@@ -31,7 +31,7 @@ ATTEMPTS = 20  # Another process may move the case between our read and our writ
 OVERTAKEN = 3  # Times that a batch is overtaken before it is halved: smaller ones slip in between other writers.
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
-MAILS = 10  # A batch of mails ends inside its lease even where every one of them meets a provider's time-out.
+MAILS = 10  # Claimed at a time: so few that those behind a provider that hangs do not wait for it.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
 
 log = structlog.get_logger("breachflow")
@@ -151,7 +151,12 @@ class Workflow:
             and not stopping()
             and (leased := self.store.lease(self.now(), MAILS, self.now() + LEASE))
         ):
+            claimed = self.now()
             for mail in leased:
+                # Once half of the lease is gone in waiting for a provider, the rest is left to lapse: a mail that is
+                # sent after its lease may be sent by two processes.
+                if self.now() - claimed > LEASE / 2:
+                    break
                 self._deliver(mail, self.route)
                 settled += 1
         return settled

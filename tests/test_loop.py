@@ -23,6 +23,8 @@ from breachflow.core.charter import Charter
 from breachflow.desk import Folder, file_name
 from breachflow.inbox import Inbox
 from breachflow.loop import Duty, ingest, serve
+from breachflow.settings.environment import load
+from breachflow.settings.home import master_key
 from breachflow.store import Unavailable, open_store
 from breachflow.workflow import Workflow
 
@@ -341,10 +343,15 @@ def test_a_clock_that_hangs_ends_the_process(make, tmp_path, monkeypatch):
 
 @pytest.fixture
 def service(tmp_path):
-    """The service as a process of its own, once it says that it runs."""
+    """`breachflow run` as a process of its own, once it says that it runs."""
+    environment = os.environ | {"BREACHFLOW_HOME": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "-c", "from breachflow.cli import main; main(['init'])"],
+        env=environment, check=True, capture_output=True,
+    )  # fmt: skip
     log = tmp_path / "log"
     with log.open("wb") as said:
-        process = subprocess.Popen([sys.executable, str(SERVICE), str(tmp_path)], stderr=said)
+        process = subprocess.Popen([sys.executable, str(SERVICE)], stderr=said, env=environment)
     until = time.monotonic() + 15
     while b'"running"' not in log.read_bytes():
         assert process.poll() is None, log.read_text()
@@ -370,8 +377,9 @@ def test_a_signal_ends_the_service_cleanly_and_soon(service, tmp_path, number):
 
     assert service.wait(20) == 0
     assert time.monotonic() - began < 5
-    with open_store(f"sqlite:///{tmp_path}/breachflow.db", bytes(32)) as store:
-        assert len(list(store.every_case())) == 50
+    settings = load({"BREACHFLOW_HOME": str(tmp_path)}, tmp_path)
+    with open_store(settings.database, master_key(settings)) as store:
+        assert store.counts().cases == 50
 
 
 # The desk.

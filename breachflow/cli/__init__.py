@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "normalise": ("intake", "Show the canonical events in files; write nothing."),
     "report": ("report", "Report a breach that no SIEM sees: a lost letter, a processor's mail."),
     "run": ("service", "Run the embedded service: intake, clocks, drafts and mails."),
+    "worker": ("worker", "Take in events and decisions from Kafka; facts go out to it."),
+    "topics": ("topics", "Make the Kafka topics."),
     "status": ("status", "The open cases, most urgent first."),
     "show": ("show", "One case: facts, assessment, clocks, drafts, mails, register."),
     "assess": ("judge", "Assess facts or events; writes nothing."),

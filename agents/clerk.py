@@ -1,0 +1,73 @@
+"""One thread with a workflow of its own, that does what it is asked in order and waits for a database that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from breachflow.store import Unavailable
+from breachflow.workflow import Contended, Workflow
+
+FIRST_WAIT = 0.05  # Seconds before the first retry: most locks are gone by then.
+LONGEST_WAIT = 5.0  # Seconds between two tries while the database is away: the intake is never later than this.
+
+T = TypeVar("T")
+log = structlog.get_logger("breachflow")
+
+
+class Clerk:
+    """One store connection on one thread. A failure that passes is retried; any other leaves as it is."""
+
+    def __init__(self, name: str, make_workflow: Callable[[], Workflow]) -> None:
+        self.name = name
+        self.away_since: float | None = None
+        self.retries = 0
+        self._make = make_workflow
+        self._workflow: Workflow | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def do(self, work: Callable[[Workflow], T]) -> T:
+        """Do it, again and again until the database takes it. It must bear being done twice."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                return await self.once(work)
+            except (Unavailable, Contended) as problem:
+                self.retries += 1
+                if self.away_since is None:
+                    self.away_since = monotonic()
+                    log.warning("away", duty=self.name, problem=str(problem))
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def once(self, work: Callable[[Workflow], T]) -> T:
+        """Do it once. Raises `Unavailable`, `Contended`."""
+        done = await asyncio.get_running_loop().run_in_executor(self._thread, self._done, work)
+        if self.away_since is not None:
+            self.away_since = None
+            log.warning("back", duty=self.name)
+        return done
+
+    def close(self) -> None:
+        """Take nothing more; what is in hand is finished on its thread, and the connection closed after it."""
+        self._thread.submit(self._let_go)
+        self._thread.shutdown(wait=False)
+
+    def _done(self, work: Callable[[Workflow], T]) -> T:
+        if self._workflow is None:
+            self._workflow = self._make()
+        try:
+            return work(self._workflow)
+        except BaseException:
+            self._let_go()  # After a failure nobody knows what state the connection is in.
+            raise
+
+    def _let_go(self) -> None:
+        if self._workflow is not None:
+            workflow, self._workflow = self._workflow, None
+            workflow.store.close()

@@ -1,0 +1,86 @@
+"""Where each partition stands: the offset to read next, and whether a fetched batch continues it.
+
+1. The ledger in the database says where a partition starts; Kafka's own offset is a hint.
+2. A batch that was asked for before the last seek is stale: it may lie anywhere, and is dropped.
+3. A batch that begins beyond the offset to read next leaves records out: the partition is sought back. What is still
+   left out in a batch asked for after that is not there any more.
+4. A batch that begins before it is taken: idempotency by event id decides, and the account follows.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+Verdict = Literal["take", "stale", "settle", "seek", "gap"]
+"""`take`: it continues the partition. `stale`: drop it. `settle`: the ledger has not been asked yet. `seek`: records
+are left out, seek to the offset to read next. `gap`: they are gone; say so, and take it."""
+
+
+class Place(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"topic {self.topic} partition {self.partition}"
+
+
+class _Standing(Struct):
+    """The account of one partition in this process; instants are of the monotonic clock."""
+
+    following: int
+    settled_at: float
+    sought_at: float | None = None
+
+
+class Course:
+    """The account of every partition that this process reads."""
+
+    def __init__(self) -> None:
+        self._standing: dict[Place, _Standing] = {}
+        self._unsettled: set[Place] = set()
+
+    def assign(self, places: set[Place]) -> None:
+        """These partitions are ours from now on, and no others; each starts where `settle` will say."""
+        self._standing.clear()
+        self._unsettled = set(places)
+
+    def settle(self, place: Place, following: int, at: float) -> None:
+        """The partition was sought to the offset to read next, as the ledger has it."""
+        self._unsettled.discard(place)
+        self._standing[place] = _Standing(following, at)
+
+    def judge(self, place: Place, first: int, asked_at: float) -> Verdict:
+        """Say what to do with a batch that begins at offset `first` and was asked for at `asked_at`."""
+        standing = self._standing.get(place)
+        if standing is None:
+            return "settle" if place in self._unsettled else "stale"
+        if asked_at < standing.settled_at:
+            return "stale"
+        if first <= standing.following:
+            return "take"
+        if standing.sought_at is None:
+            return "seek"
+        return "stale" if asked_at < standing.sought_at else "gap"
+
+    def sought(self, place: Place, at: float) -> None:
+        """The partition was sought back to the offset to read next."""
+        if (standing := self._standing.get(place)) is not None:
+            standing.sought_at = at
+
+    def took(self, place: Place, following: int) -> None:
+        """A batch was committed; the next record to read is `following`. Of no account where it was taken away."""
+        if (standing := self._standing.get(place)) is not None:
+            standing.following, standing.sought_at = following, None
+
+    def following(self, place: Place) -> int | None:
+        """The offset to read next; `None` where the partition is not ours or not settled."""
+        standing = self._standing.get(place)
+        return None if standing is None else standing.following
+
+    def all(self) -> dict[Place, int]:
+        """The offset to read next of every partition that is ours and settled."""
+        return {place: standing.following for place, standing in self._standing.items()}

@@ -1,0 +1,57 @@
+"""Whether the worker gets anywhere: lag from the ledger and the high watermark.
+
+A stuck consumer is invisible in Faust's own figures. First the partition is sought back to the ledger, which mends a
+fetch that was lost; when that does not help, the process ends, and its supervisor starts a fresh one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from breachflow.agents.course import Place
+
+MEND_SECONDS = 20.0  # Longer than a commit that waits for a lock; shorter than a person's patience.
+END_SECONDS = 90.0  # What a seek has not mended by now, a fresh process will.
+
+Finding = Literal["well", "mend", "end"]
+
+
+class _Seen(Struct):
+    following: int
+    since: float
+    mended: bool = False
+
+
+class Watchdog:
+    """Looks at the same figures now and then; instants are of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.lag: dict[Place, int] = {}
+        self._seen: dict[Place, _Seen] = {}
+
+    def excuse(self, at: float) -> None:
+        """Start counting anew: the database or the broker is away, which is nobody's standing still."""
+        for seen in self._seen.values():
+            seen.since, seen.mended = at, False
+
+    def look(self, following: Mapping[Place, int], ends: Mapping[Place, int], at: float) -> dict[Place, Finding]:
+        """Say of each partition what is to be done about it."""
+        self.lag = {place: max(0, ends[place] - read) for place, read in following.items() if place in ends}
+        findings: dict[Place, Finding] = {}
+        before, self._seen = self._seen, {}
+        for place, lag in self.lag.items():
+            seen = before.get(place)
+            if seen is None or lag == 0 or following[place] != seen.following:
+                seen = _Seen(following[place], at)
+            self._seen[place] = seen
+            stood = at - seen.since
+            findings[place] = "well"
+            if stood >= END_SECONDS:
+                findings[place] = "end"
+            elif stood >= MEND_SECONDS and not seen.mended:
+                seen.mended = True
+                findings[place] = "mend"
+        return findings

@@ -1,0 +1,263 @@
+"""The process behind `breachflow worker`: Faust's app inside our own loop, from the first try to the last second.
+
+1. Until broker, topics and database are there it tries again, for ever; the clock does not depend on it.
+2. It runs until a signal, a crash, or a lag that does not fall; a crash ends the process, and the next one starts at
+   the ledger.
+3. From the signal to the end it takes at most `STOP_WITHIN` seconds, whatever is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
+from typing import cast
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from breachflow.agents import broker
+from breachflow.agents.app import App, app
+from breachflow.agents.clerk import Clerk
+from breachflow.agents.course import Course, Place
+from breachflow.agents.figures import Figures
+from breachflow.agents.intake import Events, Intake, Take, read_ledger
+from breachflow.agents.ledger import Ledger
+from breachflow.agents.topics import missing
+from breachflow.agents.transport import LedgerConsumer
+from breachflow.agents.watchdog import Watchdog
+from breachflow.settings.environment import Kafka, Settings
+from breachflow.store import Unavailable
+from breachflow.workflow import Contended, Workflow, where
+
+STOP_WITHIN = 18.0  # Seconds from the signal to the end; supervisors kill after 20 to 30.
+FAUST_STOPS_WITHIN = 10.0  # Of these; what Faust has not closed by then the end of the process does.
+HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far the ledger is.
+LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
+LONGEST_WAIT = 5.0  # Seconds between two tries to start.
+
+log = structlog.get_logger("breachflow")
+
+
+class Worker:
+    """One process's agents, what they share, and what it says about itself."""
+
+    def __init__(self, settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False) -> None:
+        if settings.kafka is None:
+            raise AssertionError("a worker without brokers: the command refuses it")
+        self.kafka: Kafka = settings.kafka
+        self.settings = settings
+        self.figures = Figures()
+        self.watchdog = Watchdog()
+        self.course = Course()
+        self.ready = False
+        self._singly = singly
+        self._make = make_workflow
+        self._clerks: list[Clerk] = []
+        self._keeper = self._clerk("ledger")
+        self._app: App | None = None
+
+    async def run(self, stopping: asyncio.Event) -> int:
+        """Run until `stopping` and return 0; 1 where the app crashed or stands still."""
+        try:
+            while not stopping.is_set():
+                if await self._startable(stopping):
+                    return await self._run(stopping)
+            return 0
+        finally:
+            for clerk in self._clerks:
+                clerk.close()
+
+    async def _startable(self, stopping: asyncio.Event) -> bool:
+        """Wait until database, brokers and topics are there; say once what is missing."""
+        wait, said = 0.2, ""
+        while not stopping.is_set():
+            problem = await self._problem()
+            if problem is None:
+                return True
+            if problem != said:
+                said = problem
+                log.warning("waiting", problem=problem)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+        return False
+
+    async def _problem(self) -> str | None:
+        try:
+            await self._keeper.once(lambda workflow: workflow.store.open_count())
+        except (Unavailable, Contended) as problem:
+            return str(problem)
+        try:
+            lacking = await missing(self.kafka, self._topics())
+        except (KafkaError, TimeoutError, OSError) as problem:
+            return f"Kafka at {', '.join(self.kafka.bootstrap)} does not answer ({type(problem).__name__})."
+        if lacking:
+            return f"Kafka has no topic {', '.join(lacking)}; `breachflow topics create` makes them."
+        return None
+
+    async def _run(self, stopping: asyncio.Event) -> int:
+        # Faust's app binds to the loop it is made in.
+        self._app = made = app(self.kafka, self._intakes(), self.course, self._ledger(), singly=self._singly)
+        duties = [asyncio.ensure_future(self._hand_over()), asyncio.ensure_future(self._look())]
+        ended = asyncio.ensure_future(stopping.wait())
+        crashed = asyncio.ensure_future(_crash(made))
+        try:
+            starting = asyncio.ensure_future(made.start())
+            await asyncio.wait({starting, ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and starting.exception() is None and not crashed.done():
+                self.ready = True
+                log.info("running", group=self.settings.kafka_group, topics=list(self._topics()))
+            await asyncio.wait({ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
+            return 0 if stopping.is_set() else self._why(made, duties)
+        finally:
+            self.ready = False
+            for task in (ended, crashed, starting, *duties):
+                task.cancel()
+            await self._stop(made)
+
+    def _why(self, made: App, duties: Iterable[asyncio.Future[None]]) -> int:
+        fault: BaseException | None = getattr(made, "crash_reason", None)
+        for duty in duties:
+            if duty.done() and not duty.cancelled() and duty.exception() is not None:
+                fault = duty.exception()
+        if fault is not None:
+            log.critical("crashed", fault=where(fault))
+        return 1
+
+    async def _stop(self, made: App) -> None:
+        with suppress(TimeoutError, KafkaError):
+            await self._tell_kafka()
+        try:
+            async with asyncio.timeout(FAUST_STOPS_WITHIN):
+                await made.stop()
+        except (TimeoutError, KafkaError) as problem:
+            log.warning("stopped", unfinished=["kafka"], problem=type(problem).__name__)
+        else:
+            log.info("stopped")
+
+    async def _hand_over(self) -> None:
+        while True:
+            await asyncio.sleep(HAND_OVER_EVERY)
+            await self._tell_kafka()
+
+    async def _tell_kafka(self) -> None:
+        if self._app is not None and self.course.all():
+            await self._consumer().hand_over(self.course.all())
+
+    async def _look(self) -> None:
+        """Look at the lag now and then; return where the process had better end."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._app is None or any(clerk.away_since is not None for clerk in self._clerks):
+                self.watchdog.excuse(monotonic())
+                continue
+            try:
+                ends = await self._consumer().ends()
+            except (KafkaError, TimeoutError):
+                self.watchdog.excuse(monotonic())
+                continue
+            for place, finding in self.watchdog.look(self.course.all(), ends, monotonic()).items():
+                if finding == "end":
+                    log.critical("standing still", **_named(place), lag=self.watchdog.lag[place])
+                    return
+                if finding == "mend":
+                    log.warning("lagging", **_named(place), lag=self.watchdog.lag[place])
+                    await self._consumer().seek_back(place)
+
+    def _intakes(self) -> dict[str, Intake]:
+        formats = {event.topic: event.format for event in self.settings.event_topics}
+        return {topic: self._intake(topic, Events(formats, self.figures)) for topic in formats}
+
+    def _intake(self, topic: str, take: Take) -> Intake:
+        return Intake(self.settings.kafka_group, self.course, self._clerk(topic), self.figures, self._consumer, take)
+
+    def _ledger(self) -> Ledger:
+        group = self.settings.kafka_group
+        return Ledger(group, lambda: self._keeper.once(read_ledger(group)), broker.client(self.kafka))
+
+    def _topics(self) -> tuple[str, ...]:
+        return tuple(event.topic for event in self.settings.event_topics)
+
+    def _clerk(self, name: str) -> Clerk:
+        self._clerks.append(Clerk(name, self._make))
+        return self._clerks[-1]
+
+    def _consumer(self) -> LedgerConsumer:
+        if self._app is None:
+            raise AssertionError("nothing is consumed before the app is there")
+        return cast("LedgerConsumer", self._app.consumer)
+
+
+def work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False) -> int:
+    """Run a worker in this process until SIGTERM or SIGINT; return the exit code."""
+    return asyncio.run(_work(settings, make_workflow, singly=singly))
+
+
+async def _work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool) -> int:
+    _quieten()
+    async with _signals() as stopping:
+        return await Worker(settings, make_workflow, singly=singly).run(stopping)
+
+
+@asynccontextmanager
+async def _signals() -> AsyncIterator[asyncio.Event]:
+    """Turn the first SIGTERM or SIGINT into an event; a second one ends the process at once."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def caught(number: int) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)  # Whoever signals twice does not want to wait; the database can take it.
+        stopping.set()
+        _end_by(STOP_WITHIN)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, caught, number)
+    try:
+        yield stopping
+    finally:
+        # However the process comes to its end, a thread that hangs in a broken connection must not hold it up.
+        _end_by(STOP_WITHIN)
+
+
+def _end_by(seconds: float) -> None:
+    """End this process in so many seconds, whatever it is doing then: what was not committed is read again."""
+    timer = threading.Timer(seconds, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+def _quieten() -> None:
+    """Let the libraries' warnings through as lines of our log, without tracebacks, which may quote a message."""
+    for name in ("faust", "mode", "aiokafka", "asyncio"):
+        library = logging.getLogger(name)
+        library.handlers = [_Line()]
+        library.propagate = False
+        library.setLevel(logging.WARNING)
+
+
+class _Line(logging.Handler):
+    """Writes one line for each record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the library's name and its message's pattern; the fault by its kind and place only."""
+        fault = record.exc_info[1] if record.exc_info else None
+        names = {"fault": where(fault)} if fault is not None else {}
+        if not names and not record.args:
+            names["said"] = str(record.msg)[:200]
+        elif not names:
+            names["said"] = str(record.msg).partition("%")[0][:200]
+        log.log(max(record.levelno, logging.WARNING), "kafka", library=record.name, **names)
+
+
+async def _crash(made: App) -> None:
+    await made._crashed.wait()  # noqa: SLF001 - Faust has no public way to wait for it.
+
+
+def _named(place: Place) -> dict[str, object]:
+    return {"topic": place.topic, "partition": place.partition}

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 import msgspec
 
 from breachflow.core.overview import utc
-from breachflow.formats import MAX_PAYLOAD, read, split
+from breachflow.formats import MAX_PAYLOAD, Format, read, split
 from breachflow.formats.reading import Reading
 
 
 def lines(source: BinaryIO, name: str, *, form: str, mapping: str | None) -> Iterator[dict[str, Any]]:
     """Yield the canonical event of each record of `source`, or the reason why there is none, with file and record."""
-    extra = ()
+    extra: tuple[Format, ...] = ()
     if mapping is not None:
         from breachflow.formats import load_mapping
 

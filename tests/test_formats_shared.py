@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import csv
 import gzip
+import random
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from test_formats_broken import check, mutated
 
 from breachflow import formats
 from breachflow.core.event import SEVERITIES, SecurityEvent
@@ -197,10 +199,6 @@ def test_every_version_of_veris_is_read(shared):
 
 def test_mutated_payloads_of_others_are_read_or_refused(shared):
     """As for our own samples: no fault, no hang."""
-    import random
-
-    from tests.test_formats_broken import check, mutated
-
     dice = random.Random(11)
     payloads = [(shared / row["file"]).read_bytes() for row in index(shared)]
     for _ in range(1500):

@@ -73,10 +73,10 @@ _classified = paths.gatherer(
 
 
 def recognise(record: Document) -> int:
-    """OCSF's base event: a class, a time, and metadata that names the product."""
+    """OCSF's base event: a class, and metadata that names the product or the category that it is of."""
     if not isinstance(record.get("class_uid"), int):
         return 0
-    return 12 * (isinstance(record.get("metadata"), dict) and ("time" in record or "time_dt" in record))
+    return 12 * (isinstance(record.get("metadata"), dict) or "category_uid" in record)
 
 
 def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:

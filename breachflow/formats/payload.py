@@ -153,7 +153,7 @@ def _inside(node: Any, known: Format | str | None, level: int) -> list[tuple[Any
         if len(found) > MAX_RECORDS:
             raise Unreadable(_too_many())
         inside = [(item, None) for item in found]
-        if isinstance(node, list) and (bundle := stix.as_bundle(node)):
+        if bundle := stix.as_bundle(found):
             inside = [(bundle, None)]
     elif known is None:
         raise _unknown(node)

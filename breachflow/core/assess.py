@@ -209,13 +209,15 @@ def _duties(risk: Risk, facts: Facts, reasons: list[Reason], profile: str) -> An
 
 def _told_apart(reasons: list[Reason], facts: Facts) -> tuple[Reason, ...]:
     """Put what the known facts carry first, and say of the rest that it is only not ruled out."""
-    known, open_ = [], []
+    known, open_, last = [], [], []
     for one in reasons:
-        if any(getattr(facts, name) in (None, "undeterminable") for name in one.facts if name not in FINDINGS):
+        if not one.facts:
+            last.append(one)
+        elif any(getattr(facts, name) in (None, "undeterminable") for name in one.facts if name not in FINDINGS):
             open_.append(replace(one, because=f"Not ruled out: {one.because[0].lower()}{one.because[1:]}"))
         else:
             known.append(one)
-    return (*known, *open_)
+    return (*known, *open_, *last)
 
 
 def _is_breach(facts: Facts) -> bool:

@@ -148,6 +148,7 @@ def serve(
         return _once(make_workflow, Inbox(home) if intake else None)
     stopping = threading.Event()
     with _signals(stopping):
+        _rehearse(make_workflow, beat, stopping)
         duties = _duties(make_workflow, home, beat, stopping, intake=intake)
         door = _door(make_workflow, http, token, duties, stopping) if intake and http and token else None
         if door is not None:
@@ -159,6 +160,27 @@ def serve(
         stopping.set()
         _stop(duties, door)
     return code
+
+
+def _rehearse(make_workflow: Callable[[], Workflow], beat: float, stopping: threading.Event) -> None:
+    """Load what is loaded at its first use while there is one thread, as soon as there is a database."""
+    said = False
+    while not stopping.is_set():
+        try:
+            workflow = make_workflow()
+        except Unavailable as problem:
+            if not said:
+                said = True
+                log.warning("away", duty="start", problem=str(problem))
+            stopping.wait(max(beat, 1.0))
+            continue
+        try:
+            workflow.rehearse()
+        except Exception as fault:  # noqa: BLE001 - answered: a rehearsal that fails must not keep the clocks from going.
+            _stumbled("rehearsal", fault, 1)
+        finally:
+            workflow.store.close()
+        return
 
 
 def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:

@@ -21,7 +21,7 @@ from breachflow.core.draft import Draft
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
-from breachflow.formats import Reading
+from breachflow.formats import Reading, read
 from breachflow.rendering import Renderer
 from breachflow.store import Store
 from breachflow.store.errors import Collision, StoreError
@@ -33,6 +33,11 @@ BATCH = 100  # Keeps one tick well under a second, so that a rung is never late 
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
 MAILS = 10  # Claimed at a time: so few that those behind a provider that hangs do not wait for it.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
+
+EXAMPLE = (
+    b'{"id": "1", "source": "breachflow/rehearsal", "detected_at": "2026-01-01T00:00:00Z", "title": "Rehearsal", '
+    b'"verdict": "confirmed", "facts": {"personal_data": true, "confidentiality": true, "people_count": 1}}'
+)
 
 log = structlog.get_logger("breachflow")
 
@@ -160,6 +165,25 @@ class Workflow:
                 self._deliver(mail, self.route)
                 settled += 1
         return settled
+
+    def rehearse(self) -> None:
+        """Take an example through every rule and template; keep and send nothing.
+
+        A process with several threads does this first, in one of them. Tables of law, formats and templates are loaded
+        at their first use, and msgspec builds what it knows of a type then: two threads that do that for the same type
+        at once read half of it, and the interpreter crashes.
+        """
+        (reading,) = read(EXAMPLE, received_at=self.now())
+        if reading.event is None:
+            raise AssertionError(f"the rehearsal's event cannot be read: {reading.error}")
+        arrivals = [arrival(reading.event, reading.raw)]
+        for change in taken_in(arrivals, Known({}, {}, {}), self.charter, self.now()).changes:
+            if change.case is not None:
+                lifecycle.timed(change.case, self.charter, self.now())
+                for _ in self._rendered(change.case):
+                    pass
+            for notice in change.notices:
+                self._compose(notice, change.case)
 
     def assessments(self, case: Case, *, flips: bool = False) -> dict[str, Assessment]:
         """Return the whole assessment of each part of the case, by controller."""

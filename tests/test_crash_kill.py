@@ -204,10 +204,7 @@ def test_kill_9_at_random_instants_loses_nothing(home):
             service.kill()
             service.start()
         assert busy > KILLS / 2, "the feed was over too soon for the kills to mean anything"
-        for sender in senders:
-            sender.join(PATIENCE)
-            assert not sender.is_alive(), "the feed was not accepted in time"
-        wait_until_all_is_done(home)
+        wait_until_all_is_done(home, senders, service)
         service.process.terminate()
         assert service.process.wait(20) == 0
     finally:
@@ -229,18 +226,20 @@ def test_kill_9_at_random_instants_loses_nothing(home):
     assert "Traceback" not in log
 
 
-def wait_until_all_is_done(home: Path) -> None:
-    """Nothing left in the drop folder, nothing queued, nothing due."""
+def wait_until_all_is_done(home: Path, senders: list[threading.Thread], service: Service) -> None:
+    """Everything sent, nothing left in the drop folder, nothing owed; and the last process lives."""
     until = time.monotonic() + PATIENCE
     while True:
+        assert service.process.poll() is None, f"it ended by itself: {service.process.returncode}"
+        sending = sum(sender.is_alive() for sender in senders)
         left = [path.name for path in (home / "inbox").iterdir() if path.is_file()]
         with sqlite3.connect(f"file:{home}/breachflow.db?mode=ro", uri=True, timeout=10) as look:
             ((queued,),) = look.execute("SELECT count(*) FROM outbox WHERE state = 'queued'")
             ((undrafted,),) = look.execute("SELECT count(*) FROM cases WHERE drafted < material")
         look.close()
-        if not left and not queued and not undrafted:
+        if not sending and not left and not queued and not undrafted:
             return
-        owed = f"still in the folder: {left[:5]}; still owed: {queued} mails, the drafts of {undrafted} cases"
+        owed = f"{sending} still sending; still in the folder: {left[:5]}; still owed: {queued} mails, the drafts of {undrafted} cases"
         assert time.monotonic() < until, owed
         time.sleep(0.2)
 

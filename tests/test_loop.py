@@ -29,6 +29,7 @@ from breachflow.store import Unavailable, open_store
 from breachflow.workflow import Workflow
 
 SERVICE = Path(__file__).parent / "programs" / "service.py"
+AT_ONCE = Path(__file__).parent / "programs" / "at_once.py"
 
 
 @pytest.fixture
@@ -360,6 +361,27 @@ def service(tmp_path):
     yield process
     process.kill()
     process.wait()
+
+
+def test_a_rehearsal_leaves_nothing_behind(make, tmp_path):
+    """No case, no mail, no draft comes of the example event."""
+    workflow = make()
+
+    workflow.rehearse()
+
+    counts = workflow.store.counts()
+    assert (counts.cases, counts.events, counts.notices, counts.dead_letters) == (0, 0, 0, 0)
+    assert not make.outtray.mails
+    assert not (tmp_path / "drafts").exists()
+
+
+def test_threads_that_begin_together_do_not_crash_the_interpreter(tmp_path):
+    """Nothing is loaded for the first time by two threads at once: that ended the process without a word."""
+    for number in range(8):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done = subprocess.run([sys.executable, str(AT_ONCE), str(folder)], capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, (done.returncode, done.stderr[-2_000:])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -19,6 +19,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
+from breachflow.core.organisation import Lang
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading, read
@@ -351,7 +352,7 @@ class Workflow:
         )
 
 
-def wanted(processor: bool, answer: Assessment, languages: Sequence[str]) -> list[tuple[str, str, str]]:
+def wanted(processor: bool, answer: Assessment, languages: Sequence[Lang]) -> list[tuple[str, Lang, str]]:
     """Return the drafts that are laid down by themselves: audience, language and format."""
     audiences = ["controller"] if processor else ["cnil"]
     if answer.inform_people and not processor:

@@ -26,6 +26,7 @@ from breachflow.store import (
     NoDatabase,
     Position,
     Store,
+    StoreError,
     UnknownCase,
     UnknownDeadLetter,
     WrongKey,
@@ -530,6 +531,15 @@ def test_what_is_cut_off_or_orphaned_is_found(home, store):
         store.verify_register(ids[3])
 
 
+def test_a_case_document_that_names_another_head_is_found(home, store):
+    """The case's own document is what the next entry is chained onto: bent, it is a finding too."""
+    store.commit([opening(1)])
+    case = store.get(case_named(1).id)
+    home.tamper("UPDATE cases SET doc = replace(doc, ?, ?)", (case.head, "0" * 64))
+
+    assert [(broken.case, broken.seq) for broken in store.verify_register()] == [(case.id, 3)]
+
+
 # --- Keys
 
 
@@ -555,6 +565,9 @@ def test_a_destroyed_key_erases_and_the_chain_still_holds(home, store):
     assert home.tamper("SELECT destroyed_by, destroyed_because FROM keys WHERE name = ?", (case.id,)) == [
         ("dpo", "retention")
     ]
+    for table, column in (("events", "raw"), ("outbox", "message"), ("drafts", "body")):
+        left = home.tamper(f"SELECT count(*) FROM {table} WHERE case_id = ? AND {column} IS NOT NULL", (case.id,))
+        assert left == [(0,)]
     # Somebody reopens it: what is sealed from now on has a new key.
     assert other.commit([noting(other.get(case.id), "Reopened.")])
     assert store.entries(case.id)[-1].sealed == {"text": "Reopened."}
@@ -562,7 +575,7 @@ def test_a_destroyed_key_erases_and_the_chain_still_holds(home, store):
     assert store.verify_register() == []
 
 
-def test_screened_events_and_dead_letters_expire_by_day(store):
+def test_screened_events_and_dead_letters_expire_by_day(home, store):
     """Retention destroys the keys of days that are over; later days stay readable."""
     tomorrow = NOON + timedelta(days=1)
     store.commit(
@@ -580,6 +593,8 @@ def test_screened_events_and_dead_letters_expire_by_day(store):
     assert store.raw(new.identity, new.content) == new.raw
     assert store.dead_letter(store.dead_letters()[0].id).raw is None
     assert store.keys("screened", "2026-05-05") == []
+    assert home.tamper("SELECT count(*) FROM events WHERE raw IS NOT NULL") == [(1,)]
+    assert home.tamper("SELECT count(*) FROM dead_letters WHERE raw IS NOT NULL") == [(0,)]
     assert len(store.screened(NOON - timedelta(days=1), 10)) == 2
 
 
@@ -652,6 +667,27 @@ def test_a_missing_database_is_one_sentence(home):
     assert home.open(create=True).counts().cases == 0
     assert home.open(create=True).counts().cases == 0
     assert home.open().counts().cases == 0
+
+
+def test_several_processes_may_make_the_database_at_once(home):
+    """Four at the same instant: one makes it, all of them have it, and with the same master key."""
+    barrier, failures = threading.Barrier(4), []
+
+    def maker() -> None:
+        barrier.wait()
+        try:
+            home.open(create=True)
+        except StoreError as error:
+            failures.append(error)
+
+    makers = [threading.Thread(target=maker) for _ in range(4)]
+    for thread in makers:
+        thread.start()
+    for thread in makers:
+        thread.join()
+
+    assert failures == []
+    assert home.tamper("SELECT name FROM meta ORDER BY name") == [("master",), ("version",)]
 
 
 def test_somebody_elses_database_is_left_alone(home):

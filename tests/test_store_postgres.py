@@ -68,6 +68,31 @@ def test_a_connection_cut_inside_a_transaction_writes_nothing(url, store):
     assert store.commit([opening(1)])
 
 
+def test_a_lost_transaction_is_not_continued_on_another_connection(url, store):
+    """Whoever goes on after the connection was lost meets the loss again, and writes nothing half."""
+    refused = 0
+
+    def stubborn() -> None:
+        nonlocal refused
+        with store._engine.transaction():
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'breachflow' AND datname = current_database()"
+                )
+            for _ in range(2):
+                try:
+                    store._engine.many("INSERT INTO meta (name, value) VALUES (?, ?)", [("half", "done")])
+                except Unavailable:
+                    refused += 1
+
+    with pytest.raises(Unavailable):
+        stubborn()
+
+    assert refused == 2
+    assert store._engine.rows("SELECT count(*) FROM meta WHERE name = 'half'") == [(0,)]
+
+
 def test_a_server_that_is_not_there_names_no_password():
     """Nobody listens: one sentence with the place, without user and password."""
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1/breachflow cannot be used now") as error:

@@ -169,10 +169,13 @@ class Postgres:
                 self.many(sql.SET_META, [("version", str(step))])
 
     def _version(self) -> int:
-        ((meta, cases),) = self.rows("SELECT to_regclass('meta') IS NOT NULL, to_regclass('cases') IS NOT NULL")
-        if not meta and not cases:
+        # Read from the catalogue's table: to_regclass answers from a cache that no advisory lock refreshes.
+        tables = self.rows(
+            "SELECT relname FROM pg_class WHERE relname IN ('meta', 'cases') AND pg_table_is_visible(oid)"
+        )
+        if not tables:
             return 0
-        known = self.rows(sql.META, ("version",)) if meta and cases else []
+        known = self.rows(sql.META, ("version",)) if len(tables) == 2 else []
         if not known:
             raise NoDatabase(f"{self._where} holds tables named like ours that are not; give breachflow a database.")
         return int(known[0][0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from breachflow.store.engine import CHUNK, VERSION, Duplicate, Row
 from breachflow.store.errors import Damaged, NewerDatabase, NoDatabase, Unavailable
 
 PATIENCE_SECONDS = 10.0  # A commit takes milliseconds; who waits longer than this meets something stuck.
+PAUSE_SECONDS = 0.01  # Switching to the log takes about this long.
 CACHE_KIB = 32_768  # Holds the index of a million events' identities, which arrive in no order.
 CHECKPOINT_PAGES = 4_000  # 16 MB of log: a batch of 500 new cases writes about a fifth of it.
 
@@ -121,13 +123,30 @@ class SQLite:
             return
         if version == 0 and not create:
             raise NoDatabase(f"{self._path} holds no breachflow database; `breachflow init` makes one.")
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         with self.transaction():
             # Another process may have migrated between the question and the lock.
             for step in range(self._version() + 1, VERSION + 1):
                 for statement in _statements(_schema(step)):
                     self._connection.execute(statement)
                 self._connection.execute(sql.SET_META, ("version", str(step)))
+
+    def _write_ahead(self) -> None:
+        """Switch the file to a write-ahead log, once and for good.
+
+        SQLite does not wait for the lock here as it does elsewhere, so that of several processes that make a database
+        at the same instant all but one would fail.
+        """
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
+                return
 
     def _version(self) -> int:
         tables = [name for (name,) in self._connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]

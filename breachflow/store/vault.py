@@ -120,14 +120,13 @@ class Vault:
 
         self._check_master()
         sealers, rows = {}, []
-        for name, generation in missing.items():
-            key = os.urandom(KEY_BYTES)
+        fresh = os.urandom(KEY_BYTES * len(missing))
+        for place, (name, generation) in enumerate(missing.items()):
+            key = fresh[place * KEY_BYTES : (place + 1) * KEY_BYTES]
             rows.append((name, generation, self._wrap(name, generation, key)))
-            sealers[name] = Sealer(self._keep(name, generation, AESGCM(key)), generation)
+            sealers[name] = Sealer(AESGCM(key), generation)
         if self._engine.many(sql.ADD_KEY, rows) == len(rows):
             return sealers
-        for name, generation in missing.items():
-            self._opened.pop((name, generation), None)
         return {
             name: Sealer(self._unwrap(name, generation, wrapped), generation)
             for name, generation, wrapped in self._latest(missing)
@@ -166,7 +165,7 @@ class Vault:
 
     def _keep(self, name: str, generation: int, aes: AESGCM) -> AESGCM:
         if len(self._opened) >= CACHED_KEYS:
-            del self._opened[next(iter(self._opened))]
+            self._opened.clear()
         self._opened[name, generation] = aes
         return aes
 

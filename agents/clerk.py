@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from breachflow.store import Unavailable
-from breachflow.workflow import Contended, Workflow
+from breachflow.workflow import Contended, Workflow, where
 
 FIRST_WAIT = 0.05  # Seconds before the first retry: most locks are gone by then.
 LONGEST_WAIT = 5.0  # Seconds between two tries while the database is away: the intake is never later than this.
@@ -71,3 +71,8 @@ class Clerk:
         if self._workflow is not None:
             workflow, self._workflow = self._workflow, None
             workflow.store.close()
+
+
+def stumbled(at: str, fault: Exception, **names: object) -> None:
+    """Say aloud what kind of fault of ours it is and where, never what it was about."""
+    log.error("stumbled", at=at, fault=where(fault), **names)

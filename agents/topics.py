@@ -55,11 +55,13 @@ async def create(
     lacking = await missing(kafka, topics)
     if lacking:
         async with _admin(kafka) as admin, asyncio.timeout(ANSWER_SECONDS):
-            made = [NewTopic(name, partitions, replication, topic_configs=topics[name]) for name in lacking]
+            made = [NewTopic(name, partitions, 1, topic_configs=topics[name]) for name in lacking]
+            for topic in made:
+                topic.replication_factor = replication  # The constructor refuses -1, which the broker understands.
             answer = await admin.create_topics(made)
-        for topic, code, *rest in answer.topic_errors:
+        for name, code, *rest in answer.topic_errors:
             if code not in (0, 36):  # 36: somebody else made it meanwhile.
-                raise Answer(f"Kafka did not make the topic {topic}: {(rest or [code])[0]}.")
+                raise Answer(f"Kafka did not make the topic {name}: {(rest or [code])[0]}.")
     return lacking, [topic for topic in topics if topic not in lacking]
 
 

@@ -23,8 +23,9 @@ from aiokafka.errors import KafkaError
 
 from breachflow.agents import broker
 from breachflow.agents.app import App, app
-from breachflow.agents.clerk import Clerk
+from breachflow.agents.clerk import Clerk, stumbled
 from breachflow.agents.course import Course, Place
+from breachflow.agents.decisions import Decisions
 from breachflow.agents.figures import Figures
 from breachflow.agents.intake import Events, Intake, Take, read_ledger
 from breachflow.agents.ledger import Ledger
@@ -37,9 +38,11 @@ from breachflow.workflow import Contended, Workflow, where
 
 STOP_WITHIN = 18.0  # Seconds from the signal to the end; supervisors kill after 20 to 30.
 FAUST_STOPS_WITHIN = 10.0  # Of these; what Faust has not closed by then the end of the process does.
+TELL_WITHIN = 2.0  # And this long it may take to tell Kafka how far the ledger is.
 HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far the ledger is.
 LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
 LONGEST_WAIT = 5.0  # Seconds between two tries to start.
+REPEAT_SECONDS = 60.0  # A library that says the same every few seconds would bury the rest of the log.
 
 log = structlog.get_logger("breachflow")
 
@@ -56,6 +59,8 @@ class Worker:
         self.watchdog = Watchdog()
         self.course = Course()
         self.ready = False
+        self._formats = {event.topic: event.format for event in settings.event_topics}
+        self._decides = False
         self._singly = singly
         self._make = make_workflow
         self._clerks: list[Clerk] = []
@@ -90,20 +95,23 @@ class Worker:
 
     async def _problem(self) -> str | None:
         try:
-            await self._keeper.once(lambda workflow: workflow.store.open_count())
+            await self._keeper.once(_rehearsed)
         except (Unavailable, Contended) as problem:
             return str(problem)
         try:
-            lacking = await missing(self.kafka, self._topics())
+            lacking = await missing(self.kafka, (*self._formats, self.settings.decision_topic))
         except (KafkaError, TimeoutError, OSError) as problem:
             return f"Kafka at {', '.join(self.kafka.bootstrap)} does not answer ({type(problem).__name__})."
-        if lacking:
+        # A deployment in which no other system decides has no such topic.
+        self._decides = self.settings.decision_topic not in lacking
+        if lacking := [topic for topic in lacking if topic != self.settings.decision_topic]:
             return f"Kafka has no topic {', '.join(lacking)}; `breachflow topics create` makes them."
         return None
 
     async def _run(self, stopping: asyncio.Event) -> int:
         # Faust's app binds to the loop it is made in.
-        self._app = made = app(self.kafka, self._intakes(), self.course, self._ledger(), singly=self._singly)
+        intakes = self._intakes()
+        self._app = made = app(self.kafka, intakes, self.course, self._ledger(), singly=self._singly)
         duties = [asyncio.ensure_future(self._hand_over()), asyncio.ensure_future(self._look())]
         ended = asyncio.ensure_future(stopping.wait())
         crashed = asyncio.ensure_future(_crash(made))
@@ -112,7 +120,7 @@ class Worker:
             await asyncio.wait({starting, ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and starting.exception() is None and not crashed.done():
                 self.ready = True
-                log.info("running", group=self.settings.kafka_group, topics=list(self._topics()))
+                log.info("running", group=self.settings.kafka_group, topics=list(intakes))
             await asyncio.wait({ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
             return 0 if stopping.is_set() else self._why(made, duties)
         finally:
@@ -132,7 +140,8 @@ class Worker:
 
     async def _stop(self, made: App) -> None:
         with suppress(TimeoutError, KafkaError):
-            await self._tell_kafka()
+            async with asyncio.timeout(TELL_WITHIN):
+                await self._tell_kafka()
         try:
             async with asyncio.timeout(FAUST_STOPS_WITHIN):
                 await made.stop()
@@ -171,8 +180,10 @@ class Worker:
                     await self._consumer().seek_back(place)
 
     def _intakes(self) -> dict[str, Intake]:
-        formats = {event.topic: event.format for event in self.settings.event_topics}
-        return {topic: self._intake(topic, Events(formats, self.figures)) for topic in formats}
+        intakes = {topic: self._intake(topic, Events(self._formats, self.figures)) for topic in self._formats}
+        if self._decides:
+            intakes[self.settings.decision_topic] = self._intake("decisions", Decisions(self.figures))
+        return intakes
 
     def _intake(self, topic: str, take: Take) -> Intake:
         return Intake(self.settings.kafka_group, self.course, self._clerk(topic), self.figures, self._consumer, take)
@@ -180,9 +191,6 @@ class Worker:
     def _ledger(self) -> Ledger:
         group = self.settings.kafka_group
         return Ledger(group, lambda: self._keeper.once(read_ledger(group)), broker.client(self.kafka))
-
-    def _topics(self) -> tuple[str, ...]:
-        return tuple(event.topic for event in self.settings.event_topics)
 
     def _clerk(self, name: str) -> Clerk:
         self._clerks.append(Clerk(name, self._make))
@@ -239,20 +247,40 @@ def _quieten() -> None:
         library.handlers = [_Line()]
         library.propagate = False
         library.setLevel(logging.WARNING)
+    # Faust's threads end with whatever their broker ended with.
+    threading.excepthook = _thread_ended
+
+
+def _thread_ended(arguments: threading.ExceptHookArgs) -> None:
+    name = arguments.thread.name if arguments.thread is not None else ""
+    said = where(arguments.exc_value) if arguments.exc_value is not None else arguments.exc_type.__name__
+    log.warning("thread ended", thread=name, said=said)
 
 
 class _Line(logging.Handler):
-    """Writes one line for each record."""
+    """Writes one line for each kind of record, at most once in `REPEAT_SECONDS`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the library's name and its message's pattern; the fault by its kind and place only."""
+        """Write the library's name and the fixed part of its message; a fault by its kind and place only."""
         fault = record.exc_info[1] if record.exc_info else None
-        names = {"fault": where(fault)} if fault is not None else {}
-        if not names and not record.args:
-            names["said"] = str(record.msg)[:200]
-        elif not names:
-            names["said"] = str(record.msg).partition("%")[0][:200]
-        log.log(max(record.levelno, logging.WARNING), "kafka", library=record.name, **names)
+        said = where(fault) if fault is not None else str(record.msg).partition("%")[0][:200].rstrip(" \"'(:[=")
+        if monotonic() - self._said.get(said, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return
+        self._said[said] = monotonic()
+        log.warning("kafka", library=record.name.partition(".")[0], said=said)
+
+
+def _rehearsed(workflow: Workflow) -> None:
+    """Ask the database anything, and use every rule for the first time while there is one thread."""
+    workflow.store.open_count()
+    try:
+        workflow.rehearse()
+    except Exception as fault:  # noqa: BLE001 - answered: a rehearsal that fails must not keep events out.
+        stumbled("rehearsal", fault)
 
 
 async def _crash(made: App) -> None:

@@ -12,6 +12,7 @@ from breachflow.core.facts import Basis, Country, DataKind, People, Role
 
 Lang = Literal["fr", "en"]
 Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
+Verb = Literal["confirm", "dismiss", "facts", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen"]
 Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
 
@@ -135,6 +136,20 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     ladder: Ladder = Ladder()
 
 
+class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Who may decide from another system: a GRC or ticket tool that writes to the topic of decisions.
+
+    `source` names the system and `name` the person or group, both as its messages do; `person` is who that is in this
+    file. `verbs` are the decisions they may take, empty for every one. The topic's access rights decide who can speak
+    for a system: the name in a message proves nothing.
+    """
+
+    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    person: Ident | None = None
+    verbs: tuple[Verb, ...] = ()
+
+
 class Organisation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The organisation file, whole."""
 
@@ -147,6 +162,11 @@ class Organisation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     sender: Email = "breachflow@localhost"
     datamap: tuple[Asset, ...] = ()
     policy: Policy = Policy()
+    principals: tuple[Principal, ...] = ()
+
+    def principal(self, source: str, name: str) -> Principal | None:
+        """Who that system calls by this name, or `None` where they may decide nothing."""
+        return next((one for one in self.principals if (one.source, one.name) == (source, name)), None)
 
     def controller(self, ident: str) -> Controller | None:
         """The controller of that id, or `None`."""

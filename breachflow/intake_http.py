@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from ipaddress import ip_address
 from itertools import islice
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ READ_WITHIN = 30.0  # Seconds for a body: 5 MB on a slow line. Slower ones hold 
 LINGER = 2.0  # Seconds in which a sender that was refused early can finish speaking, and so hear the refusal.
 IDLE = 30.0  # Seconds until a connection that asks nothing is closed.
 ANSWER_WITHIN = 30.0  # Seconds from queue to commit; most senders give up about then.
-CLOSE_WITHIN = 5.0  # Seconds for the last answers when the process ends.
+CLOSE_WITHIN = 3.0  # Seconds for the last answers when the process ends.
 RATE = 500.0  # Requests a second in the long run: more than a SIEM's rules fire, less than would starve the clocks.
 BURST = 1_000.0  # Requests at once, after a quiet time.
 RETRY_SECONDS = 2  # What a sender that is asked to come again should wait.
@@ -156,6 +157,10 @@ class Door:
         # Port 0 asks for any free one.
         self.address = Address(self.address.host, runner.addresses[0][1])
         log.info("http", listening=str(self.address))
+        if not _loopback(self.address.host):
+            log.warning(
+                "http", problem="events and token travel in clear: put a TLS proxy in front, or listen on 127.0.0.1"
+            )
         self._started.set_result(None)
         await self._closed.wait()
         await runner.cleanup()
@@ -322,6 +327,13 @@ def _leaving(request: web.Request, response: web.Response) -> web.Response:
 async def _headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "breachflow"
     response.headers["Cache-Control"] = "no-store"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _stumbled(fault: Exception) -> None:

@@ -38,7 +38,7 @@ __all__ = ["ingest", "serve"]
 LONGEST_WAIT = 5.0  # Seconds between two tries while the database is away: the clock is never later than this.
 STANDING_STILL = 60.0  # Seconds without one success, though the database is there, after which a duty is given up.
 HANGING = 300.0  # Seconds without a sign of life: longer than a batch of mails with every provider at its time-out.
-STOP_WITHIN = 18.0  # Seconds from the signal to the end; supervisors kill after 20 to 30.
+STOP_WITHIN = 12.0  # Seconds from the signal until nobody is waited for; the last answers take 6 more, 20 are had.
 LOOK_SECONDS = 0.5  # How often the drop folder is looked at.
 
 log = structlog.get_logger("breachflow")

@@ -18,8 +18,8 @@ from breachflow.core.case import Case, Change, Notice, Settled, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
+from breachflow.core.drafting import wanted
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
-from breachflow.core.organisation import Lang
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading, read
@@ -271,7 +271,8 @@ class Workflow:
                     audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
                 )
                 # One controller can have a part for each of several processings.
-                name = "-".join(filter(None, (audience, part.controller, part.processing)))
+                several = sum(other.controller == part.controller for other in case.parts) > 1
+                name = "-".join(filter(None, (audience, part.controller, part.processing if several else None)))
                 kept = Draft(
                     case=case.id, controller=part.controller, audience=audience, lang=lang, format=form,
                     version=case.version, sha256="", at=now,
@@ -350,15 +351,6 @@ class Workflow:
             thread=message_id(notice.case, domain) if notice.case is not None else None,
             headers={"X-Breachflow-Notice": notice.id} | ({"X-Breachflow-Case": notice.case} if notice.case else {}),
         )
-
-
-def wanted(processor: bool, answer: Assessment, languages: Sequence[Lang]) -> list[tuple[str, Lang, str]]:
-    """Return the drafts that are laid down by themselves: audience, language and format."""
-    audiences = ["controller"] if processor else ["cnil"]
-    if answer.inform_people and not processor:
-        audiences.append("people")
-    drafts = [(audience, lang, form) for audience in audiences for lang in languages for form in ("html", "text")]
-    return drafts if processor else [*drafts, ("edpb", languages[0], "json")]
 
 
 def where(fault: BaseException) -> str:

@@ -9,6 +9,7 @@ import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, say
+from breachflow.core.organisation import Lang
 
 AUDIENCES = ("cnil", "edpb", "people", "controller", "board", "dpo")
 FORMATS = ("text", "html", "pdf", "docx", "json")
@@ -25,7 +26,7 @@ FORMATS = ("text", "html", "pdf", "docx", "json")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file; default: standard output.")
 @click.pass_context
 def draft_command(
-    ctx: click.Context, case: str, audience: str | None, lang: str | None, form: str | None, controller: str | None,
+    ctx: click.Context, case: str, audience: str | None, lang: Lang | None, form: str | None, controller: str | None,
     output: str | None,
 ) -> None:  # fmt: skip
     """Print the draft of CASE for an audience. Nothing is filed or sent: a person does that."""

@@ -165,6 +165,9 @@ def test_no_draft_is_bent_by_what_is_in_an_event(ordeal):
     drafts = [path for path in (ordeal.folder / "drafts").rglob("*") if path.is_file()]
 
     assert {path.suffix for path in drafts} >= {".html", ".txt", ".json"}
+    told = "".join(path.read_text(encoding="utf-8") for path in drafts)
+    assert PRODUCT[0] in told, "no draft states what was tried: the sample proves nothing"
+    assert "&lt;" in told
     for path in drafts:
         text = path.read_text(encoding="utf-8")
         check_harmless(text, html=path.suffix == ".html")

@@ -21,7 +21,7 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """A Tuesday, ten in the morning in Paris."""
 
 PEOPLE = (
-    Person(id="dpo", rank="dpo", name="Data protection", email="dpo@group.example"),
+    Person(id="dpo", rank="dpo", name="DPO", email="dpo@group.example"),
     Person(id="deputy", rank="deputy", name="Deputy", email="deputy@group.example"),
     Person(id="ciso", rank="ciso", name="Security", email="ciso@group.example"),
     Person(id="boss", rank="executive", name="Management", email="boss@group.example"),

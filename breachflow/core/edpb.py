@@ -78,7 +78,9 @@ def filled(sheet: Sheet, words: Mapping[str, str]) -> dict[str, Any]:
     _consequences(sheet, fields, words)
     _informed(sheet, fields, words)
     _elsewhere(sheet, fields)
-    return {f"field_{number}": value for number, value in sorted(fields.items()) if value not in (None, "")}
+    # Awareness is stated as not yet set (null); every other field that is not known is left out.
+    known = {number: value for number, value in fields.items() if value not in (None, "") or number == 48}
+    return {f"field_{number}": known[number] for number in sorted(known)}
 
 
 def _who(sheet: Sheet, fields: dict[int, Any]) -> None:
@@ -122,7 +124,7 @@ def _when(sheet: Sheet, fields: dict[int, Any], words: Mapping[str, str]) -> Non
         fields[45] = facts.estimated_dates
     # What a form states as the instant of awareness is only ever the one that a person set.
     fields[48] = iso_z(sheet.aware_at) if sheet.aware_at is not None else None
-    if sheet.late:
+    if sheet.late and not sheet.processor:
         fields[49] = facts.late_reason or words["unknown"]
     fields[50] = DISCOVERED[facts.reported_by or "controller"]
     fields[51] = facts.text_discovery or words["discovery"]
@@ -136,8 +138,10 @@ def _when(sheet: Sheet, fields: dict[int, Any], words: Mapping[str, str]) -> Non
 
 def _nature(sheet: Sheet, fields: dict[int, Any], words: Mapping[str, str]) -> None:
     facts = sheet.facts
-    fields[55] = [letter for letter, side in zip("abc", ("confidentiality", "integrity", "availability"), strict=True)
-                  if getattr(facts, side) is True]  # fmt: skip
+    # The template has no "to be determined" for the nature: what is not ruled out stands there until it is.
+    sides = dict(zip("abc", (facts.confidentiality, facts.integrity, facts.availability), strict=True))
+    shown = [letter for letter, affected in sides.items() if affected is True]
+    fields[55] = shown or [letter for letter, affected in sides.items() if affected is None] or ["a"]
     if "a" in fields[55]:
         fields[56] = _letter(
             facts.exfiltration, {"confirmed": "a", "likely": "b", "excluded": "c", "undeterminable": "d"}, "e"
@@ -168,18 +172,19 @@ def _people_and_data(sheet: Sheet, fields: dict[int, Any], words: Mapping[str, s
     fields[72], number = _count(facts.records_count, facts.records_count_basis)
     fields[73] = number
     before = facts.measures_before or ()
-    fields[75] = sorted({_of(name, MEASURES_BEFORE) for name in before})
+    fields[75] = sorted({_of(name, MEASURES_BEFORE) for name in before}) or [_of("other", MEASURES_BEFORE)]
     fields[76] = facts.text_measures_before or words["before"]
 
 
 def _consequences(sheet: Sheet, fields: dict[int, Any], words: Mapping[str, str]) -> None:
     facts, answer = sheet.facts, sheet.answer
+    sides = {"confidentiality": "a", "integrity": "b", "availability": "c"}
     for number, side, names, open_ in (
         (79, "confidentiality", ("beyond_need", "linked", "other_purposes", "other"), "e"),
         (81, "integrity", ("outdated", "other_data", "other"), "d"),
         (83, "availability", ("no_access", "disruption", "other"), "d"),
     ):
-        if getattr(facts, side) is True:
+        if sides[side] in fields[55]:
             stated = getattr(facts, f"consequences_{side}") or ()
             fields[number] = sorted({_of(name, names) for name in stated}) or [open_]
             if _of("other", names) in fields[number]:
@@ -193,7 +198,8 @@ def _consequences(sheet: Sheet, fields: dict[int, Any], words: Mapping[str, str]
     fields[89] = OUTCOME[answer.risk] if established else "d"
     fields[90] = facts.text_assessment or words["assessment"]
     fields[92] = words["measures"]
-    fields[94] = sorted({_of(name, MEASURES_PREVENT) for name in facts.measures_prevent or ()})
+    prevent = facts.measures_prevent or ("other",)
+    fields[94] = sorted({_of(name, MEASURES_PREVENT) for name in prevent})
     fields[95] = facts.text_measures_prevent or words["prevent"]
 
 

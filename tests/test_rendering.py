@@ -103,7 +103,9 @@ def test_a_precautionary_answer_concedes_no_high_risk(story):
     story.event(facts={"personal_data": True, "confidentiality": True})
     form = json.loads(drawn(story, "edpb", "fr", "json"))
     assert (form["field_89"], form["field_97"], form["field_87"]) == ("d", "c", "d")
-    assert "Ne pas écrire qu'un risque élevé est reconnu" in drawn(story, "cnil", "fr").decode()
+    assert "Ne pas écrire qu’un risque élevé est reconnu" in " ".join(
+        drawn(story, "cnil", "fr").decode().replace("| ", "").split()
+    )
 
 
 @pytest.mark.parametrize(

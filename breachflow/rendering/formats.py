@@ -72,9 +72,8 @@ STYLE = (
 def page(blocks: Sequence[Block], lang: str) -> str:
     """Return the blocks as one HTML page without anything from outside."""
     title = next((block.text for block in blocks if block.kind == "title"), "breachflow")
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-    )
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head += f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>"
     body = "\n".join(_elements(blocks))
     return f'<!doctype html>\n<html lang="{lang}"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 

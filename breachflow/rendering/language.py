@@ -85,9 +85,10 @@ def listed(items: Iterable[str], lang: Lang) -> str:
 
 
 def typeset(text: str, lang: Lang) -> str:
-    """Return the text with the language's spacing: French puts fixed spaces before high signs and inside guillemets."""
+    """Return the text as the language sets it: in French fixed spaces before high signs, and curly apostrophes."""
     if lang != "fr":
         return text
+    text = re.sub(r"(?<=\w)'(?=\w)", "\N{RIGHT SINGLE QUOTATION MARK}", text)
     text = re.sub(r"[ \u00a0]([;!?])", NARROW + r"\1", text)
     text = re.sub(r"[ \u00a0]:", NBSP + ":", text)
     return re.sub(r"«[ \u00a0]?", "«" + NBSP, re.sub(r"[ \u00a0]?»", NBSP + "»", text))

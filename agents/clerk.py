@@ -26,6 +26,7 @@ class Clerk:
     def __init__(self, name: str, make_workflow: Callable[[], Workflow]) -> None:
         self.name = name
         self.away_since: float | None = None
+        self.busy_since: float | None = None
         self.retries = 0
         self._make = make_workflow
         self._workflow: Workflow | None = None
@@ -47,7 +48,11 @@ class Clerk:
 
     async def once(self, work: Callable[[Workflow], T]) -> T:
         """Do it once. Raises `Unavailable`, `Contended`."""
-        done = await asyncio.get_running_loop().run_in_executor(self._thread, self._done, work)
+        self.busy_since = monotonic()
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(self._thread, self._done, work)
+        finally:
+            self.busy_since = None
         if self.away_since is not None:
             self.away_since = None
             log.warning("back", duty=self.name)

@@ -1,9 +1,11 @@
 """Where each partition stands: the offset to read next, and whether a fetched batch continues it.
 
 1. The ledger in the database says where a partition starts; Kafka's own offset is a hint.
-2. A batch that was asked for before the last seek is stale: it may lie anywhere, and is dropped.
+2. A batch that was fetched before the last seek is stale: it may lie anywhere, and what it holds is fetched again.
 3. A batch that begins beyond the offset to read next leaves records out: the partition is sought back. What is still
-   left out in a batch asked for after that is not there any more.
+   left out in a batch fetched after that is not there any more.
+
+Batches and seeks are told apart by their stamps: a batch has the number of seeks there were before it.
 4. A batch that begins before it is taken: idempotency by event id decides, and the account follows.
 """
 
@@ -29,11 +31,11 @@ class Place(NamedTuple):
 
 
 class _Standing(Struct):
-    """The account of one partition in this process; instants are of the monotonic clock."""
+    """The account of one partition in this process; seeks are known by their stamps."""
 
     following: int
-    settled_at: float
-    sought_at: float | None = None
+    settled: int
+    sought: int | None = None
 
 
 class Course:
@@ -48,33 +50,33 @@ class Course:
         self._standing.clear()
         self._unsettled = set(places)
 
-    def settle(self, place: Place, following: int, at: float) -> None:
+    def settle(self, place: Place, following: int, stamp: int) -> None:
         """The partition was sought to the offset to read next, as the ledger has it."""
         self._unsettled.discard(place)
-        self._standing[place] = _Standing(following, at)
+        self._standing[place] = _Standing(following, stamp)
 
-    def judge(self, place: Place, first: int, asked_at: float) -> Verdict:
-        """Say what to do with a batch that begins at offset `first` and was asked for at `asked_at`."""
+    def judge(self, place: Place, first: int, stamp: int) -> Verdict:
+        """Say what to do with a batch that begins at offset `first`."""
         standing = self._standing.get(place)
         if standing is None:
             return "settle" if place in self._unsettled else "stale"
-        if asked_at < standing.settled_at:
+        if stamp < standing.settled:
             return "stale"
         if first <= standing.following:
             return "take"
-        if standing.sought_at is None:
+        if standing.sought is None:
             return "seek"
-        return "stale" if asked_at < standing.sought_at else "gap"
+        return "stale" if stamp < standing.sought else "gap"
 
-    def sought(self, place: Place, at: float) -> None:
+    def sought(self, place: Place, stamp: int) -> None:
         """The partition was sought back to the offset to read next."""
         if (standing := self._standing.get(place)) is not None:
-            standing.sought_at = at
+            standing.sought = stamp
 
     def took(self, place: Place, following: int) -> None:
         """A batch was committed; the next record to read is `following`. Of no account where it was taken away."""
         if (standing := self._standing.get(place)) is not None:
-            standing.following, standing.sought_at = following, None
+            standing.following, standing.sought = following, None
 
     def following(self, place: Place) -> int | None:
         """The offset to read next; `None` where the partition is not ours or not settled."""

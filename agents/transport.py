@@ -1,24 +1,25 @@
 """Faust's transport, with one message a fetched batch, and partitions that start where the ledger says.
 
 Faust costs per message: two tasks and a dozen callbacks for each before an agent sees it. So a message here is a whole
-fetched batch of one partition. Three rules of Faust's consumer are replaced, and nothing else:
+fetched batch of one partition. Four rules of Faust's consumer are replaced, and nothing else:
 
-- `_wait_next_records` makes the batches and notes when each was asked for;
+- `_fetch_records`, which drains the client on the consumer's thread, makes the batches; each is stamped with how many
+  seeks there were before it, so that a batch fetched before a seek is told from one fetched after it, exactly;
+- `_seek_wait`, on the same thread, counts the seeks;
 - `seek_to_committed`, which Faust calls after every assignment, asks the ledger instead of Kafka;
 - `_read_offset`, by which Faust drops what it believes to have read: after a seek back it would drop what is to be read
   again.
 
 That is private API of the pinned version; `tests/test_kafka_transport.py` names what an upgrade changes. `Singly` is
-the same consumer with one record a message, for the day it does.
+the same with one record a message, the fallback where Faust would not carry batches.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -43,11 +44,11 @@ log = structlog.get_logger("breachflow")
 
 
 class Batch(NamedTuple):
-    """What one fetch brought of one partition, in order; `asked_at` is when it was asked for, monotonic."""
+    """What one fetch brought of one partition, in order; `stamp` is how many seeks there were before it."""
 
     place: Place
     records: tuple[Fetched, ...]
-    asked_at: float
+    stamp: int
 
 
 class _Unread(defaultdict[TP, int | None]):
@@ -63,10 +64,41 @@ class _Unread(defaultdict[TP, int | None]):
         """Note nothing."""
 
 
-class LedgerConsumer(driver.Consumer):
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """The consumer's thread: what it drains, and when it seeks, in one order."""
+
+    largest: int | None = None
+    """Records in one batch, at most; `None`: as many as a fetch brings."""
+
+    seeks = 0
+
+    async def _fetch_records(self, *arguments: Any, **options: Any) -> Any:
+        drained = await super()._fetch_records(*arguments, **options)
+        # Between the draining and here nothing else runs on this thread: the stamp is the one of the draining.
+        return {tp: _messages(tp, records, self.seeks, self.largest) for tp, records in drained.items() if records}
+
+    async def _seek_wait(self, *arguments: Any, **options: Any) -> None:
+        # The seek itself is done before anything is waited for.
+        self.seeks += 1
+        await super()._seek_wait(*arguments, **options)
+
+
+class SingleThread(BatchThread):
+    """The same, record by record."""
+
+    largest = 1
+
+
+class Consumer(driver.Consumer):
     """A consumer whose partitions start where the ledger says."""
 
+    Thread: ClassVar[type[BatchThread]] = BatchThread
+
     app: App
+    _thread: BatchThread
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return self.Thread(self, loop=self.loop, beacon=self.beacon)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -77,6 +109,7 @@ class LedgerConsumer(driver.Consumer):
         """Seek every partition that is ours to where the ledger says it starts."""
         async with self._seeking:
             places = {Place(*tp) for tp in self.assignment()}
+            log.info("assigned", partitions=len(places))
             self.app.course.assign(places)
             return await self._settled(places)
 
@@ -92,12 +125,12 @@ class LedgerConsumer(driver.Consumer):
             if following is None:
                 return
             try:
-                await within(SETTLE_SECONDS, self.seek_wait({TP(*place): following}))
+                stamp = await self._sought({TP(*place): following})
             except (KafkaError, TimeoutError) as problem:
                 # Taken away meanwhile, or no broker: whoever reads the partition next starts at the ledger.
                 log.warning("not sought", topic=place.topic, partition=place.partition, problem=type(problem).__name__)
                 return
-            self.app.course.sought(place, monotonic())
+            self.app.course.sought(place, stamp)
 
     async def hand_over(self, offsets: Mapping[Place, int]) -> None:
         """Tell Kafka how far the ledger is: a hint for people and tools that look at the group."""
@@ -111,11 +144,16 @@ class LedgerConsumer(driver.Consumer):
         except (KafkaError, TimeoutError) as problem:
             log.debug("not handed over", problem=type(problem).__name__)
 
-    async def ends(self) -> dict[Place, int]:
-        """Return where each partition that is ours ends now. Raises `KafkaError`, `TimeoutError`."""
+    async def ends(self) -> dict[Place, tuple[int, int]]:
+        """Return of each partition of ours which offset is fetched next, and where it ends now.
+
+        Raises `KafkaError`, `TimeoutError`.
+        """
         places = list(self.assignment())
         found = await within(HAND_OVER_SECONDS, self.highwaters(*places)) if places else {}
-        return {Place(*tp): end for tp, end in found.items()}
+        return {
+            Place(*tp): (await within(HAND_OVER_SECONDS, self.position(TP(*tp))) or 0, end) for tp, end in found.items()
+        }
 
     async def first(self, place: Place) -> int:
         """Return the first offset that the broker still has. Raises `KafkaError`, `TimeoutError`."""
@@ -129,47 +167,31 @@ class LedgerConsumer(driver.Consumer):
         try:
             starts = await within(SETTLE_SECONDS, self.app.ledger.starts(places))
             offsets = {TP(*place): offset for place, offset in starts.items()}
-            await within(SETTLE_SECONDS, self.seek_wait(offsets))
+            stamp = await self._sought(offsets)
         except (Unavailable, KafkaError, TimeoutError) as problem:
             log.warning("not settled", partitions=len(places), problem=type(problem).__name__)
             return {}
-        at = monotonic()
         for place, offset in starts.items():
-            self.app.course.settle(place, offset, at)
+            self.app.course.settle(place, offset, stamp)
             log.info("reading", topic=place.topic, partition=place.partition, following=offset)
         return offsets
 
-
-class BatchConsumer(LedgerConsumer):
-    """A consumer that hands on each partition's part of a fetch as one message."""
-
-    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - the driver's signature.
-        # Before waiting for anything: a seek that happens from here on makes the batch stale.
-        asked_at = monotonic()
-        fetched, active = await super()._wait_next_records(timeout)
-        return {tp: [_message(tp, records, asked_at)] for tp, records in (fetched or {}).items() if records}, active
+    async def _sought(self, offsets: Mapping[TP, int]) -> int:
+        """Seek, and return the stamp from which on batches were fetched after it."""
+        await within(SETTLE_SECONDS, self.seek_wait(offsets))
+        return self._thread.seeks
 
 
-class SingleConsumer(LedgerConsumer):
-    """A consumer that hands on record by record, as Faust does; the fallback."""
+class SingleConsumer(Consumer):
+    """The same, record by record."""
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - as above.
-        """Wrap each message in a batch of one."""
-        asked_at = monotonic()
-        async for tp, message in super().getmany(timeout):
-            record = ConsumerRecord(
-                message.topic, message.partition, message.offset, round(message.timestamp * 1000),
-                message.timestamp_type, message.key, message.value, None, 0, 0, tuple(message.headers or ()),
-            )  # fmt: skip
-            message.key = None
-            message.value = cast("Any", Batch(Place(*tp), (record,), asked_at))
-            yield tp, message
+    Thread = SingleThread
 
 
 class Transport(driver.Transport):
     """Kafka, one fetched batch a message."""
 
-    Consumer = BatchConsumer
+    Consumer = Consumer
 
 
 class Singly(driver.Transport):
@@ -183,11 +205,14 @@ def register() -> None:
     drivers.TRANSPORTS.aliases.update({SCHEME: f"{__name__}:Transport", SINGLY: f"{__name__}:Singly"})
 
 
-def _message(tp: Any, records: Iterable[Any], asked_at: float) -> ConsumerRecord[None, Batch]:
-    """Return one record whose value is the batch, and whose offset is the batch's last."""
-    place, kept = Place(*tp), tuple(records)
-    last = kept[-1]
-    return ConsumerRecord(
-        place.topic, place.partition, last.offset, last.timestamp, last.timestamp_type, None,
-        Batch(place, kept, asked_at), None, 0, 0, (),
-    )  # fmt: skip
+def _messages(
+    tp: Any, records: Sequence[Fetched], stamp: int, largest: int | None
+) -> list[ConsumerRecord[None, Batch]]:
+    """Return records whose values are batches, and whose offsets are the batches' last."""
+    place, size, messages = Place(*tp), largest or len(records), []
+    for start in range(0, len(records), size):
+        kept = tuple(records[start : start + size])
+        last = kept[-1]
+        value = Batch(place, kept, stamp)
+        messages.append(ConsumerRecord(*place, last.offset, last.timestamp, 0, None, value, None, 0, 0, ()))
+    return messages

@@ -1,7 +1,7 @@
 """Whether the worker gets anywhere: lag from the ledger and the high watermark.
 
 A stuck consumer is invisible in Faust's own figures. First the partition is sought back to the ledger, which mends a
-fetch that was lost; when that does not help, the process ends, and its supervisor starts a fresh one.
+fetch that was lost; when nothing is fetched then, the process ends, and its supervisor starts a fresh one.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ class Watchdog:
         for seen in self._seen.values():
             seen.since, seen.mended = at, False
 
-    def look(self, following: Mapping[Place, int], ends: Mapping[Place, int], at: float) -> dict[Place, Finding]:
-        """Say of each partition what is to be done about it."""
-        self.lag = {place: max(0, ends[place] - read) for place, read in following.items() if place in ends}
+    def look(
+        self, following: Mapping[Place, int], ends: Mapping[Place, tuple[int, int]], at: float
+    ) -> dict[Place, Finding]:
+        """Say of each partition what is to be done about it; `ends` are the offset fetched next, and the end."""
+        self.lag = {place: max(0, ends[place][1] - read) for place, read in following.items() if place in ends}
         findings: dict[Place, Finding] = {}
         before, self._seen = self._seen, {}
         for place, lag in self.lag.items():
@@ -49,7 +51,9 @@ class Watchdog:
             self._seen[place] = seen
             stood = at - seen.since
             findings[place] = "well"
-            if stood >= END_SECONDS:
+            fetched, end = ends[place]
+            # Fetched to the end, and nothing came of it: what lies there are markers of transactions.
+            if stood >= END_SECONDS and fetched < end:
                 findings[place] = "end"
             elif stood >= MEND_SECONDS and not seen.mended:
                 seen.mended = True

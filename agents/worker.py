@@ -30,7 +30,7 @@ from breachflow.agents.figures import Figures
 from breachflow.agents.intake import Events, Intake, Take, read_ledger
 from breachflow.agents.ledger import Ledger
 from breachflow.agents.topics import missing
-from breachflow.agents.transport import LedgerConsumer
+from breachflow.agents.transport import Consumer
 from breachflow.agents.watchdog import Watchdog
 from breachflow.settings.environment import Kafka, Settings
 from breachflow.store import Unavailable
@@ -41,6 +41,7 @@ FAUST_STOPS_WITHIN = 10.0  # Of these; what Faust has not closed by then the end
 TELL_WITHIN = 2.0  # And this long it may take to tell Kafka how far the ledger is.
 HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far the ledger is.
 LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
+HANGING = 120.0  # Seconds in one commit: far longer than locks and connections are waited for.
 LONGEST_WAIT = 5.0  # Seconds between two tries to start.
 REPEAT_SECONDS = 60.0  # A library that says the same every few seconds would bury the rest of the log.
 
@@ -163,6 +164,10 @@ class Worker:
         """Look at the lag now and then; return where the process had better end."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            for clerk in self._clerks:
+                if clerk.busy_since is not None and monotonic() - clerk.busy_since > HANGING:
+                    log.critical("standing still", duty=clerk.name)
+                    return
             if self._app is None or any(clerk.away_since is not None for clerk in self._clerks):
                 self.watchdog.excuse(monotonic())
                 continue
@@ -196,10 +201,10 @@ class Worker:
         self._clerks.append(Clerk(name, self._make))
         return self._clerks[-1]
 
-    def _consumer(self) -> LedgerConsumer:
+    def _consumer(self) -> Consumer:
         if self._app is None:
             raise AssertionError("nothing is consumed before the app is there")
-        return cast("LedgerConsumer", self._app.consumer)
+        return cast("Consumer", self._app.consumer)
 
 
 def work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False) -> int:

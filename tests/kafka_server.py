@@ -224,6 +224,54 @@ controlled.shutdown.enable=true
 
         return asyncio.run(fetch())
 
+    def in_a_transaction(self, topic: str, values: Sequence[bytes], partition: int) -> None:
+        """Write records in one transaction, which leaves a marker behind them."""
+
+        async def send() -> None:
+            from aiokafka import AIOKafkaProducer
+
+            producer = AIOKafkaProducer(bootstrap_servers=self.address, transactional_id=f"{topic}-{partition}")
+            await producer.start()
+            try:
+                async with producer.transaction():
+                    for value in values:
+                        await producer.send(topic, value, partition=partition)
+            finally:
+                await producer.stop()
+
+        asyncio.run(send())
+
+    def forget(self, topic: str, partition: int, before: int) -> None:
+        """Remove what lies before an offset, as retention does."""
+
+        async def remove(admin: Any) -> None:
+            from aiokafka import TopicPartition
+            from aiokafka.admin.records_to_delete import RecordsToDelete
+
+            await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(before_offset=before)})
+
+        self.admin(remove)
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+
+        async def ask(admin: Any) -> int:
+            (found,) = await admin.describe_topics([topic])
+            return len(found["partitions"])
+
+        return self.admin(ask)
+
+    def config(self, topic: str) -> dict[str, str]:
+        """The settings of a topic."""
+
+        async def ask(admin: Any) -> dict[str, str]:
+            from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+            (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+            return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+
+        return self.admin(ask)
+
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """The offsets that a group has committed."""
 

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from story import BREACH, START, Story
 
-from breachflow.cli.demo import EVENTS
 from breachflow.core.backtest import shipped
 from breachflow.core.decision import Confirm, Filed
 from breachflow.core.facts import DATA_KINDS, INCIDENT_TYPES, PEOPLE_KINDS
@@ -230,11 +229,3 @@ def test_values_can_begin_nothing_of_their_own():
     assert not re.search(r"[\r\n\u202e|]", made)
     assert len(inert("x" * 20_000)) == 2_000
     assert inert(7) == 7
-
-
-def test_the_demo_has_a_story_for_every_file():
-    """Nothing in the demo's folder is left untold."""
-    from importlib.resources import files
-
-    names = {path.name for path in files("breachflow.cli").joinpath("story").iterdir()}
-    assert names == {event.file for event in EVENTS}

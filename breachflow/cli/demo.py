@@ -139,7 +139,7 @@ def demo_command(ctx: click.Context, full: bool) -> None:
 
     settings = assembly.settings(ctx)
     init(settings.home)
-    (home / MARK).touch()
+    (home / MARK).touch(mode=0o600)
     watch = Watch(START)
     with assembly.store(settings, create=True) as store:
         workflow = assembly.put_together(settings, store, watch)

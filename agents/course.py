@@ -1,12 +1,14 @@
 """Where each partition stands: the offset to read next, and whether a fetched batch continues it.
 
 1. The ledger in the database says where a partition starts; Kafka's own offset is a hint.
-2. A batch that was fetched before the last seek is stale: it may lie anywhere, and what it holds is fetched again.
-3. A batch that begins beyond the offset to read next leaves records out: the partition is sought back. What is still
-   left out in a batch fetched after that is not there any more.
+2. A batch that begins at the offset to read next, or before it, is taken: idempotency by event id decides, and the
+   account follows.
+3. A batch that begins beyond it leaves records out. Where the fetch before it, or the seek, ended at the offset to read
+   next, there are none any more between the two; otherwise something was lost on the way, and the partition is sought
+   back.
+4. A batch from before a seek that has been done meanwhile is dropped: what it holds is fetched again.
 
 Batches and seeks are told apart by their stamps: a batch has the number of seeks there were before it.
-4. A batch that begins before it is taken: idempotency by event id decides, and the account follows.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from msgspec import Struct
 
 Verdict = Literal["take", "stale", "settle", "seek", "gap"]
 """`take`: it continues the partition. `stale`: drop it. `settle`: the ledger has not been asked yet. `seek`: records
-are left out, seek to the offset to read next. `gap`: they are gone; say so, and take it."""
+are left out, seek to the offset to read next. `gap`: there are none between; say so, and take it."""
 
 
 class Place(NamedTuple):
@@ -55,8 +57,11 @@ class Course:
         self._unsettled.discard(place)
         self._standing[place] = _Standing(following, stamp)
 
-    def judge(self, place: Place, first: int, stamp: int) -> Verdict:
-        """Say what to do with a batch that begins at offset `first`."""
+    def judge(self, place: Place, first: int, after: int | None, stamp: int) -> Verdict:
+        """Say what to do with a batch that begins at offset `first`.
+
+        `after` is where the seek or the fetch before it left off, `None` where nobody knows.
+        """
         standing = self._standing.get(place)
         if standing is None:
             return "settle" if place in self._unsettled else "stale"
@@ -64,9 +69,9 @@ class Course:
             return "stale"
         if first <= standing.following:
             return "take"
-        if standing.sought is None:
-            return "seek"
-        return "stale" if stamp < standing.sought else "gap"
+        if after is not None and after <= standing.following:
+            return "gap"
+        return "stale" if standing.sought is not None and stamp < standing.sought else "seek"
 
     def sought(self, place: Place, stamp: int) -> None:
         """The partition was sought back to the offset to read next."""

@@ -157,3 +157,7 @@ def _plain(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return str(error).replace("`$.", "`").replace("`$`", "the message")[:300]
     return "it is not JSON"
+
+
+if __name__ == "__main__":
+    print(msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode())

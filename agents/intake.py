@@ -62,7 +62,7 @@ class Intake:
     async def receive(self, batch: Batch) -> None:
         """Take one batch, or say why not: nothing is taken over records that were left out."""
         place, first = batch.place, batch.records[0].offset
-        verdict = self.course.judge(place, first, batch.stamp)
+        verdict = self.course.judge(place, first, batch.after, batch.stamp)
         if verdict == "stale":
             self.figures.stale += 1
             return

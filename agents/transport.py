@@ -44,10 +44,14 @@ log = structlog.get_logger("breachflow")
 
 
 class Batch(NamedTuple):
-    """What one fetch brought of one partition, in order; `stamp` is how many seeks there were before it."""
+    """What one fetch brought of one partition, in order.
+
+    `after` is where the seek or the fetch before it left off, `stamp` how many seeks there were before it.
+    """
 
     place: Place
     records: tuple[Fetched, ...]
+    after: int | None
     stamp: int
 
 
@@ -70,17 +74,32 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     largest: int | None = None
     """Records in one batch, at most; `None`: as many as a fetch brings."""
 
-    seeks = 0
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.seeks = 0
+        self._ahead: dict[Place, int] = {}
 
     async def _fetch_records(self, *arguments: Any, **options: Any) -> Any:
         drained = await super()._fetch_records(*arguments, **options)
-        # Between the draining and here nothing else runs on this thread: the stamp is the one of the draining.
-        return {tp: _messages(tp, records, self.seeks, self.largest) for tp, records in drained.items() if records}
+        # Between the draining and here nothing else runs on this thread: no seek can come between.
+        return {tp: self._messages(Place(*tp), records) for tp, records in drained.items() if records}
 
-    async def _seek_wait(self, *arguments: Any, **options: Any) -> None:
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         # The seek itself is done before anything is waited for.
         self.seeks += 1
-        await super()._seek_wait(*arguments, **options)
+        self._ahead |= {Place(*tp): offset for tp, offset in partitions.items()}
+        await super()._seek_wait(consumer, partitions)
+
+    def _messages(self, place: Place, records: Sequence[Fetched]) -> list[ConsumerRecord[None, Batch]]:
+        """Return records whose values are batches, and whose offsets are the batches' last."""
+        size, messages = self.largest or len(records), []
+        for start in range(0, len(records), size):
+            kept = tuple(records[start : start + size])
+            last = kept[-1]
+            value = Batch(place, kept, self._ahead.get(place), self.seeks)
+            self._ahead[place] = last.offset + 1
+            messages.append(ConsumerRecord(*place, last.offset, last.timestamp, 0, None, value, None, 0, 0, ()))
+        return messages
 
 
 class SingleThread(BatchThread):
@@ -203,16 +222,3 @@ class Singly(driver.Transport):
 def register() -> None:
     """Make both transports known to Faust, under schemes of their own."""
     drivers.TRANSPORTS.aliases.update({SCHEME: f"{__name__}:Transport", SINGLY: f"{__name__}:Singly"})
-
-
-def _messages(
-    tp: Any, records: Sequence[Fetched], stamp: int, largest: int | None
-) -> list[ConsumerRecord[None, Batch]]:
-    """Return records whose values are batches, and whose offsets are the batches' last."""
-    place, size, messages = Place(*tp), largest or len(records), []
-    for start in range(0, len(records), size):
-        kept = tuple(records[start : start + size])
-        last = kept[-1]
-        value = Batch(place, kept, stamp)
-        messages.append(ConsumerRecord(*place, last.offset, last.timestamp, 0, None, value, None, 0, 0, ()))
-    return messages

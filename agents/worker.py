@@ -36,8 +36,8 @@ from breachflow.settings.environment import Kafka, Settings
 from breachflow.store import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
-STOP_WITHIN = 18.0  # Seconds from the signal to the end; supervisors kill after 20 to 30.
-FAUST_STOPS_WITHIN = 10.0  # Of these; what Faust has not closed by then the end of the process does.
+STOP_WITHIN = 15.0  # Seconds from the signal to the end; supervisors kill after 20 to 30.
+FAUST_STOPS_WITHIN = 6.0  # Of these; what Faust has not closed by then the end of the process does.
 TELL_WITHIN = 2.0  # And this long it may take to tell Kafka how far the ledger is.
 HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far the ledger is.
 LOOK_EVERY = 5.0  # Seconds between two looks at the lag.

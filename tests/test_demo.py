@@ -27,12 +27,12 @@ def play(capsys, monkeypatch):
 def test_a_second_run_says_the_same_but_for_the_folder(play, tmp_path):
     """Byte for byte, in another folder and in the same one made anew; so do drafts and mails."""
     first = play(tmp_path / "one")
-    second = play(tmp_path / "two")
-    assert first.replace(str(tmp_path / "one"), "HOME") == second.replace(str(tmp_path / "two"), "HOME")
+    second = play(tmp_path / "another-name")
+    assert first.replace(str(tmp_path / "one"), "HOME") == second.replace(str(tmp_path / "another-name"), "HOME")
     assert play(tmp_path / "one") == first
     for kind in ("outbox/*.eml", "drafts/*/*"):
         one = {path.name: path.read_bytes() for path in (tmp_path / "one").glob(kind)}
-        two = {path.name: path.read_bytes() for path in (tmp_path / "two").glob(kind)}
+        two = {path.name: path.read_bytes() for path in (tmp_path / "another-name").glob(kind)}
         assert one
         assert one == two
 

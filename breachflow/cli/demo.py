@@ -158,7 +158,7 @@ def demo_command(ctx: click.Context, full: bool) -> None:
         (f"breachflow {flag} deadletters list", "the broken message"),
         ("breachflow init", "your own organisation"),
     ):
-        say(f"  {command:<76} {what}")
+        say(f"  {command}\n      {what}")
 
 
 class Story:

@@ -136,21 +136,21 @@ def timed(case: Case, charter: Charter, now: datetime) -> Change | None:
     rungs: list[tuple[str, str]] = []
     told: set[Rank] = set()
     after: list[Clock] = []
-    climbs = overdue = False
+    climbs, overdue = True, False
     for clock in case.clocks:
         moved, call = ladder.call(clock, charter.climb, now)
         after.append(moved)
         if call is not None:
             rungs.append((clock.id, call.rung))
             told.update(call.tell)
-            climbs = climbs or call.climb
+            climbs = climbs and call.climb
             overdue = overdue or call.overdue
     if tuple(after) == case.clocks:
         return None
     moved_case = replace(case, clocks=tuple(after), version=case.version + 1)
     if not rungs:
         return Change(case=moved_case, was=case.version)
-    kind: NoticeKind = "overdue" if overdue else "climb" if climbs and len(rungs) == 1 else "rung"
+    kind: NoticeKind = "overdue" if overdue else "climb" if climbs else "rung"
     notices = telling.notices(moved_case, kind, told, tuple(rungs), charter, now)
     body = {"rungs": rungs, "told": [notice.to for notice in notices]}
     return Change(

@@ -99,9 +99,8 @@ class Life:
         self.now = START + timedelta(hours=3)
         self.step(lambda workflow: self._decide(workflow, Confirm(by="dpo", reason="seen", aware_at=START)))
         self.beat()
-        for hours in (30, 73):
-            self.now = START + timedelta(hours=hours)
-            self.beat()
+        self.now = START + timedelta(hours=73)
+        self.beat()
         return self
 
     def beat(self) -> None:

@@ -29,6 +29,7 @@ from breachflow.agents.decisions import Decisions
 from breachflow.agents.figures import Figures
 from breachflow.agents.intake import Events, Intake, Take, read_ledger
 from breachflow.agents.ledger import Ledger
+from breachflow.agents.outgoing import Outgoing
 from breachflow.agents.topics import missing
 from breachflow.agents.transport import Consumer
 from breachflow.agents.watchdog import Watchdog
@@ -113,7 +114,7 @@ class Worker:
         # Faust's app binds to the loop it is made in.
         intakes = self._intakes()
         self._app = made = app(self.kafka, intakes, self.course, self._ledger(), singly=self._singly)
-        duties = [asyncio.ensure_future(self._hand_over()), asyncio.ensure_future(self._look())]
+        duties = [asyncio.ensure_future(duty) for duty in (self._hand_over(), self._look(), self._outgoing().run())]
         ended = asyncio.ensure_future(stopping.wait())
         crashed = asyncio.ensure_future(_crash(made))
         try:
@@ -128,6 +129,7 @@ class Worker:
             self.ready = False
             for task in (ended, crashed, starting, *duties):
                 task.cancel()
+            await asyncio.gather(*duties, return_exceptions=True)
             await self._stop(made)
 
     def _why(self, made: App, duties: Iterable[asyncio.Future[None]]) -> int:
@@ -192,6 +194,10 @@ class Worker:
 
     def _intake(self, topic: str, take: Take) -> Intake:
         return Intake(self.settings.kafka_group, self.course, self._clerk(topic), self.figures, self._consumer, take)
+
+    def _outgoing(self) -> Outgoing:
+        cases, dead = self.settings.case_topic, self.settings.dead_letter_topic
+        return Outgoing(self.kafka, self._clerk("outgoing"), self.figures, cases=cases, dead=dead)
 
     def _ledger(self) -> Ledger:
         group = self.settings.kafka_group

@@ -80,7 +80,7 @@ controlled.shutdown.enable=true
 """
         )
         try:
-            self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._properties), wait=True)
+            self._java("kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}", "-c", str(self._properties), wait=True)
             self.start()
         except BaseException:
             self.close()

@@ -234,3 +234,27 @@ COUNTS = """
     (SELECT count(*) FROM outbox), (SELECT count(*) FROM outbox WHERE state = 'queued'),
     (SELECT count(*) FROM dead_letters), (SELECT count(*) FROM dead_letters WHERE state = 'held')
 """
+
+# --- Publishing
+
+HOLD = """
+    INSERT INTO leases (name, holder, until) VALUES (?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+    WHERE leases.holder = excluded.holder OR leases.until <= ?
+"""
+"""Take a lease that is free or lapsed, or renew one's own."""
+
+UNPUBLISHED = """
+    SELECT entries.case_id, entries.seq, entries.at, entries.kind, entries.body
+    FROM (SELECT id, published FROM cases WHERE published < seq ORDER BY id LIMIT ?) AS behind
+    JOIN entries ON entries.case_id = behind.id AND entries.seq > behind.published
+    ORDER BY entries.case_id, entries.seq LIMIT ?
+"""
+"""The register beyond what has gone out; cut off somewhere, and so without a gap in any case."""
+
+UNPUBLISHED_DEAD = """
+    SELECT id, at, reason, origin, sha256, bytes FROM dead_letters WHERE published = 0 ORDER BY at, id LIMIT ?
+"""
+
+SET_PUBLISHED = "UPDATE cases SET published = ? WHERE id = ? AND published < ?"
+SET_DEAD_PUBLISHED = "UPDATE dead_letters SET published = 1 WHERE id = ?"

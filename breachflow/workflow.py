@@ -321,10 +321,8 @@ class Workflow:
     def _settle(self, outcome: Settled, notice: Notice) -> None:
         log.info("mail", notice=notice.id, case=notice.case, kind=notice.kind, state=outcome.state)
         for _ in range(ATTEMPTS):
-            if notice.case is None or outcome.state in ("retry", "dropped"):
-                change = Change(settled=(outcome,))
-            else:
-                change = lifecycle.delivered(self.store.get(notice.case), notice, outcome, self.charter, self.now())
+            case = self.store.get(notice.case) if notice.case is not None else None
+            change = lifecycle.delivered(case, notice, outcome, self.charter, self.now())
             if self.store.commit([change]):
                 return
         raise Contended(f"{notice.case}: changed {ATTEMPTS} times while a delivery was being recorded.")

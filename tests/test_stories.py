@@ -336,6 +336,21 @@ def test_the_complaint_clock_runs_from_the_attack(tmp_path):
     story.store.close()
 
 
+def test_dora_runs_from_classification_and_back(tmp_path):
+    """Four hours from the classification as major; withdrawn, the 24 hours from awareness govern again."""
+    insurer = (Controller(id="insurance", name="Insurance SA", dora=True),)
+    story = Story(tmp_path, organisation(controllers=insurer))
+    story.event(facts=BREACH | {"malicious_access": True})
+    assert story.clock("dora-initial").act_by == START + timedelta(hours=24)
+
+    at = (START + timedelta(hours=1)).isoformat()
+    story.decide(SetFacts(by="ciso", reason="major", values={"dora_classified_at": at}))
+    assert story.clock("dora-initial").act_by == START + timedelta(hours=5)
+    story.decide(SetFacts(by="ciso", reason="not major after all", values={"dora_classified_at": None}))
+    assert story.clock("dora-initial").act_by == START + timedelta(hours=24)
+    story.store.close()
+
+
 def test_a_mail_that_bounces_goes_to_the_next_person(story):
     """No escalation is silent: the deputy is told instead of the DPO, and it is on record."""
     story.outtray.broken = {"dpo@group.example"}
@@ -366,6 +381,13 @@ def test_what_cannot_be_read_is_said_once_an_hour(story):
     story.advance(hours=1)
     story.raw(b"again")
     assert story.told() == ["dpo"]
+
+
+def test_what_cannot_be_read_is_told_to_somebody_else_where_the_mail_bounces(story):
+    """The duty to tell somebody does not end with a full mailbox, even where there is no case."""
+    story.outtray.broken = {"dpo@group.example"}
+    story.raw(b"broken")
+    assert story.told() == ["deputy"]
 
 
 def test_after_downtime_one_mail_catches_up(story):

@@ -21,7 +21,7 @@ def answer(
         "legal_latest": iso_z(limit.legal_latest) if limit.legal_latest is not None else None,
         "act_by_local": limit.act_by_local.isoformat(),
     }
-    if contested:
+    if contested and regime == "gdpr-art33":
         readings = art_3_5_latest(at, zone=zone, hours=hours if hours is not None else 72)
         line["contested"] = {
             "any part of a working day": iso_z(readings.any_part),

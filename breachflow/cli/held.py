@@ -103,9 +103,8 @@ def drop_command(ctx: click.Context, ident: str, by: str, reason: str) -> None:
 @click.pass_context
 def retry_command(ctx: click.Context, idents: tuple[str, ...], form: str | None, by: str) -> int:
     """Read dead letters again, after the reader or the mapping has been mended."""
-    import io
-
-    from breachflow.ingest import ingest
+    from breachflow.formats import read
+    from breachflow.workflow import Record
 
     again = 0
     with assembly.workflow(ctx) as workflow:
@@ -113,11 +112,13 @@ def retry_command(ctx: click.Context, idents: tuple[str, ...], form: str | None,
             row = workflow.store.dead_letter(ident)
             if row.raw is None:
                 raise Refused(f"{ident}: its key has been destroyed; the bytes cannot be read any more.")
-            tally = ingest(workflow, io.BytesIO(row.raw), row.origin, format=form, progress=None)
-            if tally.quarantined:
+            readings = read(row.raw, format=form, received_at=workflow.now())
+            faults = [reading.error for reading in readings if reading.error]
+            if faults:
                 again += 1
-                say(f"{ident}: still cannot be read.")
+                say(f"{ident}: still cannot be read: {one_line(faults[0], 200)}")
                 continue
+            tally = workflow.receive([Record(reading, row.origin) for reading in readings])
             workflow.store.mark_retried(ident, by, "read again", workflow.now())
             say(f"{ident}: read; {tally.opened} opened, {tally.attached} attached, {tally.screened} screened.")
     return 2 if again else 0

@@ -35,7 +35,13 @@ def ingest_command(ctx: click.Context, files: tuple[str, ...], form: str | None,
         for name in files:
             try:
                 with _opened(name) as source, _progress(name, source, quiet=as_json) as advance:
-                    total += ingest(workflow, source, name if name != "-" else "stdin", format=form, progress=advance)
+                    total += ingest(
+                        workflow,
+                        source,
+                        f"file {name}" if name != "-" else "standard input",
+                        format=form,
+                        progress=advance,
+                    )
             except OSError as problem:
                 failed = True
                 click.echo(f"breachflow: {name}: {problem.strerror or problem}; it was left as it is.", err=True)

@@ -48,6 +48,7 @@ class Duty(Struct, frozen=True):
     hours: float | None = None
     act_by: datetime | None = None
     classified_at: datetime | None = None
+    noon_excluded: bool = False
     ended_at: datetime | None = None
     lifted: bool = False
 
@@ -232,6 +233,8 @@ def _dora(case: Case, facts: Facts, controller: Controller, started: datetime) -
         facts.ict_aware_at or started,
         "an ICT incident classified as major, or malicious access that may cause data loss, DORA Art. 19",
         classified_at=facts.dora_classified_at,
+        # "essential or important entities" of NIS2 are without the noon rule for their first two reports, RTS Art. 5.
+        noon_excluded=controller.nis2,
         ended_at=_done(case, f"dora-initial:{controller.id}"),
     )
     for regime, after in (("dora-intermediate", "dora-initial"), ("dora-final", "dora-intermediate")):
@@ -242,6 +245,7 @@ def _dora(case: Case, facts: Facts, controller: Controller, started: datetime) -
                 controller.id,
                 submitted,
                 f"runs from the submission of the {after.removeprefix('dora-')} report, DORA Art. 19(4)",
+                noon_excluded=controller.nis2,
                 ended_at=_done(case, f"{regime}:{controller.id}"),
             )
 
@@ -275,7 +279,8 @@ def _carried(duty: Duty, old: Clock | None, charter: Charter, now: datetime) -> 
     if old is None:
         clock = ladder.begin(_new(duty, charter.organisation.zone), charter.climb, now)
     else:
-        same = old.started == duty.started and duty.act_by in (None, old.act_by) and duty.classified_at is None
+        settled = REGIMES[duty.regime].second is None
+        same = settled and old.started == duty.started and duty.act_by in (None, old.act_by)
         new = old if same else _new(duty, charter.organisation.zone)
         clock = replace(old, because=duty.because, provisional=duty.provisional)
         if (new.started, new.act_by) != (old.started, old.act_by):
@@ -309,7 +314,14 @@ def _new(duty: Duty, zone: str) -> Clock:
 
 
 def _limits(duty: Duty, zone: str) -> tuple[datetime, datetime | None]:
-    limit = deadline(duty.regime, duty.started, zone=zone, hours=duty.hours, classified_at=duty.classified_at)
+    limit = deadline(
+        duty.regime,
+        duty.started,
+        zone=zone,
+        hours=duty.hours,
+        classified_at=duty.classified_at,
+        noon_excluded=duty.noon_excluded,
+    )
     return limit.act_by, limit.legal_latest
 
 

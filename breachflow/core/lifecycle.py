@@ -161,13 +161,15 @@ def timed(case: Case, charter: Charter, now: datetime) -> Change | None:
     )
 
 
-def delivered(case: Case, notice: Notice, outcome: Settled, charter: Charter, now: datetime) -> Change:
+def delivered(case: Case | None, notice: Notice, outcome: Settled, charter: Charter, now: datetime) -> Change:
     """Record what became of a mail; one that cannot be delivered goes to the next person, and to nobody is an alarm."""
     body: dict[str, Any] = {"notice": notice.id, "kind": notice.kind, "to": notice.to, "rungs": notice.rungs}
-    if outcome.state == "retry":
+    if outcome.state in ("retry", "dropped"):
         return Change(settled=(outcome,))
-    if outcome.state == "dropped":
-        return Change(settled=(outcome,))
+    if case is None:
+        # What speaks of no case has no register; the duty to tell somebody is the same.
+        other = telling.next_after(notice, charter, now) if outcome.state == "failed" else None
+        return Change(settled=(outcome,), notices=(other,) if other is not None else ())
     after = replace(case, version=case.version + 1)
     notices: tuple[Notice, ...] = ()
     if outcome.state == "sent":
@@ -176,7 +178,7 @@ def delivered(case: Case, notice: Notice, outcome: Settled, charter: Charter, no
     else:
         kind = "not-told"
         body["error"] = outcome.error
-        instead = telling.next_after(case, notice, charter, now)
+        instead = telling.next_after(notice, charter, now)
         if instead is None:
             after = replace(after, alarm=True)
             body["alarm"] = "nobody could be told"

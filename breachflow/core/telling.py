@@ -35,7 +35,7 @@ def opening(case: Case, clocks: Iterable[Clock], charter: Charter, now: datetime
     return notices(case, "opened", ranks, rungs, charter, now) if running else ()
 
 
-def next_after(case: Case, notice: Notice, charter: Charter, now: datetime) -> Notice | None:
+def next_after(notice: Notice, charter: Charter, now: datetime) -> Notice | None:
     """Return the same duty addressed to the next person on the climb, or `None` when everybody has been tried."""
     tried = {*notice.tried, notice.to}
     for person in _in_order(charter):
@@ -45,7 +45,7 @@ def next_after(case: Case, notice: Notice, charter: Charter, now: datetime) -> N
                 kind=notice.kind,
                 to=person.id,
                 at=now,
-                case=case.id,
+                case=notice.case,
                 rungs=notice.rungs,
                 tried=(*notice.tried, notice.to),
                 detail=notice.detail,

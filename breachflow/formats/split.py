@@ -11,13 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from breachflow.formats.document import BOM
-from breachflow.formats.limits import MAX_PAYLOAD
+from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 
 CHUNK = 1 << 20
 """Bytes read at a time; what is held is one record and one chunk, however long the file."""
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_TOKEN = re.compile(rb'["\[\]{}]|\n[\[{]')
+_TOKEN = re.compile(rb'"|[\[{]+|[\]}]|\n[\[{]')
 _IN_STRING = re.compile(rb'["\\\n]')
 _LINE_END = re.compile(rb"\n")
 _NEXT_DOCUMENT = re.compile(rb"\n(?=[\[{])")
@@ -153,6 +153,7 @@ class _Window:
         depth = at = 0
         in_string = False
         head: bytes | None = None
+        doubtful: int | None = None
         while True:
             found = (_IN_STRING if in_string else _TOKEN).search(self.buffer, at)
             if found is None:
@@ -161,6 +162,9 @@ class _Window:
                 token, start, at = found.group(), found.start(), found.end()
             del found
             if at > MAX_PAYLOAD:
+                if doubtful is not None:
+                    at, token = doubtful, b"\n"
+                    break
                 head = head or bytes(self.buffer[:MAX_PAYLOAD])
                 del self.buffer[: at - 1]
                 start, at = 0, 1
@@ -179,15 +183,26 @@ class _Window:
                 if not in_array and bytes(self.buffer[max(0, start - 200) : start]).rstrip()[-1:] not in b",:[{":
                     at = start
                     break
+                if not in_array and head is None and doubtful is None:
+                    doubtful = start
                 at -= 1
-            elif token in b"{[":
-                depth += 1
+            elif token[:1] in b"{[":
+                depth += len(token)
+                if depth > MAX_DEPTH and (head or at > MAX_PAYLOAD or not in_array):
+                    # Nobody reads this one, and counting its brackets would hold up the others.
+                    tail, _ = self.up_to(_NEXT_DOCUMENT)
+                    return (head, False) if head else (tail, len(tail) < MAX_PAYLOAD)
             else:
                 depth -= 1
                 if depth <= 0:
                     break
-        else_ = self.take(min(at, len(self.buffer)) if token else len(self.buffer))
-        return (head, False) if head else (else_.rstrip(), len(else_) <= MAX_PAYLOAD)
+        taken = self.take(min(at, len(self.buffer)) if token else len(self.buffer))
+        if doubtful is not None and len(taken) > doubtful and not _is_document(taken):
+            # After a comma or a bracket the next line may go on with this document, or be one of its own behind a
+            # document that was cut off: together they are none, so the broken one must not swallow the other.
+            self.buffer[:0] = taken[doubtful:]
+            taken = taken[:doubtful]
+        return (head, False) if head else (taken.rstrip(), len(taken) <= MAX_PAYLOAD)
 
     def up_to(self, end_of: re.Pattern[bytes]) -> tuple[bytes, bool]:
         """The bytes before the next such end; beyond the length of a payload they are passed over."""
@@ -211,3 +226,11 @@ class _Window:
         if head is None and len(taken) <= MAX_PAYLOAD:
             return taken, True
         return head or taken[:MAX_PAYLOAD], False
+
+
+def _is_document(raw: bytes) -> bool:
+    try:
+        _raw.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

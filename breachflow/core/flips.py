@@ -1,21 +1,26 @@
-"""What would change the answer: for each fact the nearest known values that would, one fact at a time."""
+"""What would change the answer: for each fact the nearest known values that would, one fact at a time.
+
+Values are tried outwards from what the fact is, or is read as, now; of those that lead to the same other answer only
+the first is kept, so that no flip is larger than it has to be. Each is asked again, so each is true.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from breachflow.core.assessment import Flip, RiskPolicy
 from breachflow.core.facts import Facts
 from breachflow.core.harmless import BRIEF_HOURS, VERY_FEW
+from breachflow.core.questions import ASKED
+from breachflow.core.verdict import Answer
 from breachflow.core.worse import ORDER
 
-if TYPE_CHECKING:
-    from breachflow.core.assess import Answer
-
 DECIDED = ("risk", "notify_authority", "notify_controllers", "inform_people")
+"""A flip changes at least one of these."""
+
 ALWAYS = ("notify_authority", "inform_people")
 """What `then` always states; the other parts of the answer only where they change."""
 
@@ -23,21 +28,46 @@ DATA = (("identity", "contact"), ("health",))
 PEOPLE = (("customers",), ("vulnerable",))
 """Where nothing is known of data or people: the answer for ordinary ones, and for sensitive ones."""
 
+PLACE = {name: place for place, name in enumerate(ASKED)}
 
-def flips(facts: Facts, answer: Answer, ask: Callable[[Facts], Answer], policy: RiskPolicy) -> list[Flip]:
-    """Return the single-fact changes after which the answer is another one; each asked again, so each is true."""
+
+def flips(facts: Facts, answer: Answer, ask: Callable[[Facts], Answer], policy: RiskPolicy) -> tuple[Flip, ...]:
+    """Return the single-fact changes after which the answer is another one; of unknown facts first."""
     found: list[Flip] = []
-    for name, values in _candidates(facts, policy):
-        seen: set[tuple[Any, ...]] = set()
-        for value in values:
-            then = ask(replace(facts, **{name: value}))
-            key = tuple(getattr(then, part) for part in DECIDED)
-            if key == tuple(getattr(answer, part) for part in DECIDED) or key in seen:
-                continue
-            seen.add(key)
-            found.append(Flip(fact=name, value=value, then=_then(answer, then)))
+    for name, values in _candidates(policy):
+        known = getattr(facts, name)
+        if name in _ONLY_UNKNOWN and known is not None:
+            continue
+        tried = [(value, ask(replace(facts, **{name: value}))) for value in values if value != known]
+        found += _nearest(name, known, values, tried, answer)
     # Facts that nobody knows yet come first: those are the questions to ask.
-    return sorted(found, key=lambda flip: getattr(facts, flip.fact) is not None)
+    return tuple(sorted(found, key=lambda flip: (getattr(facts, flip.fact) is not None, PLACE.get(flip.fact, 99))))
+
+
+def _nearest(
+    name: str, known: Any, values: Sequence[Any], tried: list[tuple[Any, Answer]], answer: Answer
+) -> Iterable[Flip]:
+    before = _decided(answer)
+    if known in values or isinstance(known, int | float):
+        tried.sort(key=lambda one: _distance(one[0], known, values))
+    elif tried and _decided(tried[-1][1]) == before:
+        # An unknown fact that is read at its worst: the nearest value is the worst one that changes something.
+        tried.reverse()
+    seen = {before}
+    for value, then in tried:
+        if _decided(then) not in seen:
+            seen.add(_decided(then))
+            yield Flip(fact=name, value=value, then=_then(answer, then))
+
+
+def _distance(value: Any, known: Any, values: Sequence[Any]) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return abs(values.index(value) - values.index(known))
+    return abs(float(value) - float(known))
+
+
+def _decided(answer: Answer) -> tuple[Any, ...]:
+    return answer.risk, answer.notify_authority, answer.notify_controllers, answer.inform_people
 
 
 def _then(before: Answer, after: Answer) -> dict[str, Any]:
@@ -45,32 +75,22 @@ def _then(before: Answer, after: Answer) -> dict[str, Any]:
     return {name: getattr(after, name) for name in parts}
 
 
-def _candidates(facts: Facts, policy: RiskPolicy) -> Iterator[tuple[str, list[Any]]]:
-    for name, order in ORDER.items():
-        known = getattr(facts, name)
-        if known is None or known not in order:
-            yield name, list(order)
-        else:
-            place = order.index(known)
-            yield (
-                name,
-                sorted((v for v in order if v != known), key=lambda v: (abs(order.index(v) - place), order.index(v))),
-            )
-    yield "people_count", _nearest(facts.people_count, (1, VERY_FEW, policy.few_people, policy.large_set))
-    yield "recipient_count", _nearest(facts.recipient_count, (1, VERY_FEW, VERY_FEW + 1))
-    yield "unavailable_hours", _nearest(facts.unavailable_hours, (float(BRIEF_HOURS), float(BRIEF_HOURS + 1)))
-    if facts.role is None:
-        yield "role", ["processor"]
-    if facts.data is None:
-        yield "data", list(DATA)
-    if facts.people is None:
-        yield "people", list(PEOPLE)
-    if facts.individual_contact is None:
-        yield "individual_contact", ["disproportionate"]
+def _candidates(policy: RiskPolicy) -> Iterable[tuple[str, Sequence[Any]]]:
+    """Yield each fact with its values from mildest to worst; of numbers those on both sides of every threshold."""
+    yield from _WORDS
+    people = {VERY_FEW, VERY_FEW + 1, policy.few_people, policy.few_people + 1, policy.large_set - 1, policy.large_set}
+    yield "people_count", sorted(people)
 
 
-def _nearest(known: float | None, steps: tuple[float, ...]) -> list[Any]:
-    values = {*steps, *(step + 1 for step in steps)}
-    if known is None:
-        return sorted(values)
-    return sorted(values - {known}, key=lambda value: abs(value - known))
+_ONLY_UNKNOWN = frozenset({"role", "data", "people"})
+"""Facts that are asked for where they are unknown, and of which no one value is next to another."""
+
+# What no rule reads changes no answer.
+_WORDS: tuple[tuple[str, Sequence[Any]], ...] = (
+    *((name, order) for name, order in ORDER.items() if name in PLACE),
+    ("recipient_count", (VERY_FEW, VERY_FEW + 1)),
+    ("unavailable_hours", (0.0, 1.0, float(BRIEF_HOURS), float(BRIEF_HOURS + 1))),
+    ("role", ("processor",)),
+    ("data", DATA),
+    ("people", PEOPLE),
+)

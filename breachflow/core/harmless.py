@@ -3,83 +3,102 @@
 "unless the personal data breach is unlikely to result in a risk to the rights and freedoms of natural persons"
 -- GDPR Art. 33(1). The burden is the controller's (recital 85): what is not shown is notified.
 
-A breach is harmless when each of its three sides is: confidentiality, integrity, availability. Each function returns
-the rule that shows it, or `None`.
+A breach is harmless when each side of the data that was hit (confidentiality, integrity, availability) is shown to be.
+Each function is asked of a side that was hit, and returns the reason that shows it, or `None`.
 """
 
 from __future__ import annotations
 
-from breachflow.core.assessment import RiskPolicy
+from breachflow.core.assessment import Reason, RiskPolicy
 from breachflow.core.reading import HASHED_ONLY, SPECIAL, Reading
+from breachflow.core.rules import reason
+from breachflow.law.thresholds import threshold
+
+VERY_FEW = threshold("very-few")
+BRIEF_HOURS = threshold("brief-hours")
 
 BASIC = frozenset({"identity", "contact", "pseudonym", "customer_id", "profile"})
-"""Kinds whose disclosure to a few known people does no more than embarrass."""
+"""Kinds whose disclosure to a few known people does no more than embarrass (cases 13 and 15)."""
 
 MINOR = BASIC | {"vehicle", "birth_date", "contract", "connection", "education", "photo"}
 """Kinds that are minor once the data has come back or is deleted."""
 
-SENSITIVE = SPECIAL | {
+GRAVE = SPECIAL | {
     "official_id", "official_document", "social_security", "bank_account", "payment_card", "financial", "credentials",
-    "account_access", "location", "communications", "voice_recording", "fraud_aml", "employment_health",
-    "protected_address", "crime_victim", "unknown", "other",
+    "account_access", "location", "communications", "voice_recording", "fraud_aml", "employment", "protected_address",
+    "crime_victim", "unknown", "other",
 }  # fmt: skip
-"""Kinds that no pattern of few and ordinary data covers."""
+"""Kinds that are not "ordinary data": no pattern of few people covers them."""
 
 VULNERABLE = frozenset({"minors", "patients", "vulnerable"})
 
-VERY_FEW = 20  # EDPB 01/2021 case 15 has 15 people and 15 recipients; beyond a score nobody keeps them in view.
-BRIEF_HOURS = 24  # Up to a day without any effect on people; WP250 Annex B (iii) has minutes, case 1 a few hours.
+SLIPS = frozenset(
+    {
+        "wrong_person_shown", "shown_to_wrong_recipient", "sent_to_wrong_recipient", "open_mailing",
+        "mail_lost_or_opened", "verbal_disclosure", "wrong_permissions", "misconfiguration", "unintended_publication",
+        "paper_lost_or_stolen", "paper_disposal", "device_lost_or_stolen",
+    }
+)  # fmt: skip
+"""Single slips that reach somebody by mistake. An attack, a system fault or an abuse is never "contained" by itself."""
 
 
-def confidentiality_harmless(facts: Reading, policy: RiskPolicy) -> str | None:
-    """Return the rule that shows that the disclosure does no harm, or `None`."""
-    if not facts.confidentiality:
-        return "confidentiality-kept"
+def confidentiality_harmless(facts: Reading, policy: RiskPolicy) -> Reason | None:
+    """Return what shows that the disclosure does no harm."""
     if facts.misuse != "none":
         return None
     if facts.protection == "intact":
-        return "hashed-only" if facts.data <= HASHED_ONLY else "unintelligible"
-    # Evidence that nobody saw it; where data can be copied out of a system, also that it was not.
-    nothing_left = facts.no_system or facts.exfiltration == "excluded"
-    if nothing_left and (facts.accessed == "excluded" or facts.recipient == "nobody"):
-        return "not-seen"
-    if facts.public_before and not facts.data & SENSITIVE and not facts.revealing:
-        return "public-before"
-    if policy.notify_for and not facts.data.isdisjoint(policy.notify_for):
+        return reason("hashed-only" if facts.data <= HASHED_ONLY else "unintelligible", "protection", "data")
+    return harmless_though_readable(facts, policy)
+
+
+def harmless_though_readable(facts: Reading, policy: RiskPolicy) -> Reason | None:
+    """Return what shows that a disclosure of readable data does no harm."""
+    # "accessed: excluded needs evidence (returned unopened, complete logs)"; no sign of access is none.
+    if facts.accessed == "excluded" and facts.exfiltration == "excluded":
+        return reason("not-seen", "accessed", "exfiltration", "recipient")
+    # What anybody could read before is no secret lost; kinds that harm by themselves are not cleared by that.
+    if facts.public_before and not (facts.data & GRAVE or facts.people & VULNERABLE or facts.revealing):
+        return reason("public-before", "already_public", "data")
+    if facts.data_unknown or not facts.data.isdisjoint((*policy.notify_for, *policy.inform_for)):
         return None
     return _few_and_ordinary(facts, policy)
 
 
-def _few_and_ordinary(facts: Reading, policy: RiskPolicy) -> str | None:
-    incidental = frozenset() if facts.substantive else SPECIAL
-    kinds = facts.data - incidental
-    if facts.malicious or facts.revealing or kinds & SENSITIVE or facts.people & VULNERABLE:
+def _few_and_ordinary(facts: Reading, policy: RiskPolicy) -> Reason | None:
+    # Case 15: a bare remark of little weight in the set does not make it a set of special categories.
+    kinds = facts.data if facts.substantive else facts.data - SPECIAL
+    if facts.malicious or facts.revealing or kinds & GRAVE or facts.people & VULNERABLE:
         return None
-    # EDPB 01/2021 case 9: bound by contract or secrecy, written confirmation of deletion, ordinary data, few people.
+    # Case 9: bound by contract or secrecy, written confirmation of deletion, ordinary data, few people.
     trusted = facts.recipient in ("nobody", "trusted") and facts.deletion_confirmed
     if trusted and facts.people_count <= policy.few_people:
-        return "trusted-recipient"
-    # Cases 13 and 15: very few people, very few known recipients. Case 16 is the limit: plate and birth date.
-    known_and_few = facts.recipient in ("nobody", "trusted", "identified") and facts.recipient_count <= VERY_FEW
+        return reason("trusted-recipient", "recipient", "deletion_confirmed", "data", "people_count")
+    # Cases 13 and 15: very few people, very few known recipients, and of a customer's file only what has come back.
+    if facts.recipient not in ("nobody", "trusted", "identified") or facts.recipient_count > VERY_FEW:
+        return None
+    # Case 16 is the limit: a plate with a birth date, and more than basic data that nobody has given back.
     minor = kinds <= (MINOR if facts.deletion_confirmed else BASIC) and not {"vehicle", "birth_date"} <= kinds
-    if known_and_few and minor and facts.people_count <= VERY_FEW:
-        return "few-and-minor"
+    if minor and facts.people_count <= VERY_FEW and facts.types and facts.types <= SLIPS:
+        return reason("few-and-minor", "recipient", "recipient_count", "data", "people_count")
     return None
 
 
-def availability_harmless(facts: Reading) -> str | None:
-    """Return the rule that shows that unavailability did no harm, or `None`."""
-    if not facts.availability:
-        return "brief-unavailability"
+def availability_harmless(facts: Reading) -> Reason | None:
+    """Return what shows that people did not feel the unavailability."""
     no_effect = facts.service_impact == "none" and not facts.permanent_loss
+    # WP250 Annex B (iii), and cases 1 and 10: short, or restored from a backup, and nobody felt it.
     if no_effect and (facts.backup == "full" or facts.unavailable_hours <= BRIEF_HOURS):
-        return "brief-unavailability"
+        how = "backup" if facts.backup == "full" else "unavailable_hours"
+        return reason("brief-unavailability", "availability", how, "service_impact", "permanent_loss")
     return None
 
 
-def integrity_harmless(facts: Reading, alteration: str | None) -> bool:
-    """Whether it is shown that an alteration did no harm: not used, or unreadable data restored from a backup."""
-    if not facts.integrity or alteration == "no_wrong_use":
-        return True
+def integrity_harmless(facts: Reading) -> Reason | None:
+    """Return what shows that an alteration did no harm: put right unused, or of unreadable data and restored."""
+    if facts.alteration == "no_wrong_use":
+        return reason("brief-unavailability", "integrity", "alteration")
+    # Case 1: the attacker altered only what was encrypted already, and a backup put it back as it was.
     restored = facts.backup == "full" and not facts.permanent_loss and facts.service_impact == "none"
-    return facts.protection == "intact" and restored
+    if facts.protection == "intact" and restored:
+        return reason("brief-unavailability", "integrity", "protection", "backup")
+    return None

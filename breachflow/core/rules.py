@@ -6,7 +6,10 @@ has to be notified) and `high_risk.py` (when people have to be told); the words 
 
 from __future__ import annotations
 
+from functools import cache
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from breachflow.core.assessment import Reason
 from breachflow.law.citations import label
@@ -76,7 +79,7 @@ RULES: dict[str, Rule] = {
         "edpb-01-2021-case-16",
     ),
     "attempted-misuse": Rule(
-        "Somebody has tried to use the data against the people concerned.", "gdpr-art33-1", "edpb-01-2021-case-18"
+        "Somebody has tried to use the data against the people concerned.", "gdpr-art34-1", "edpb-01-2021-case-18"
     ),
     # --- High risk
     "misuse-observed": Rule(
@@ -149,6 +152,12 @@ RULES: dict[str, Rule] = {
 }
 
 
+NOT_RULED_OUT = "Not ruled out: "
+"""How a reason begins that rests on the worst value of an unknown fact; drafts look for it."""
+
+
+# The rules name few combinations of facts; building each reason once keeps assessing cheap.
+@cache
 def reason(rule: str, *facts: str) -> Reason:
     """Return what a rule says, with the facts it read."""
     said = RULES[rule]
@@ -159,3 +168,10 @@ def reason(rule: str, *facts: str) -> Reason:
         law=label(said.law),
         guidance=label(said.guidance) if said.guidance is not None else None,
     )
+
+
+@cache
+def open_reason(rule: str, *facts: str) -> Reason:
+    """Return what a rule would say of facts that may be so and are not known to be."""
+    said = reason(rule, *facts)
+    return replace(said, because=f"{NOT_RULED_OUT}{said.because[0].lower()}{said.because[1:]}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 SHARED = Path(os.environ.get("BREACHFLOW_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -26,3 +28,11 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"third-party inputs are not at {SHARED}")
     return SHARED / "data"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command sets up the logs of its process; the next test's are its own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)

@@ -1,6 +1,6 @@
 """How many fact sets a second one core assesses, with and without what would change, beside decoding the same JSON.
 
-    python benchmarks/bench_assess.py [--sets 5000]
+python benchmarks/bench_assess.py [--sets 5000]
 """
 
 from __future__ import annotations

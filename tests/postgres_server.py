@@ -52,7 +52,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        self._run("pg_ctl", "-D", str(self.data), "-l", str(self.folder / "log"), "-w", "-t", str(START_SECONDS), "start")
+        self._run(
+            "pg_ctl", "-D", str(self.data), "-l", str(self.folder / "log"), "-w", "-t", str(START_SECONDS), "start"
+        )
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server: `fast` closes what is open, `immediate` is a crash."""

@@ -30,12 +30,8 @@ def days(year: int, text: str) -> set[date]:
 
 def test_the_holidays_of_pinned_years():
     """Eleven in metropolitan France; ten dates where Ascension falls on the first of May."""
-    assert METROPOLE.holidays(2026) == days(
-        2026, "01-01 04-06 05-01 05-08 05-14 05-25 07-14 08-15 11-01 11-11 12-25"
-    )
-    assert METROPOLE.holidays(2027) == days(
-        2027, "01-01 03-29 05-01 05-06 05-08 05-17 07-14 08-15 11-01 11-11 12-25"
-    )
+    assert METROPOLE.holidays(2026) == days(2026, "01-01 04-06 05-01 05-08 05-14 05-25 07-14 08-15 11-01 11-11 12-25")
+    assert METROPOLE.holidays(2027) == days(2027, "01-01 03-29 05-01 05-06 05-08 05-17 07-14 08-15 11-01 11-11 12-25")
     assert METROPOLE.holidays(2008) == days(2008, "01-01 03-24 05-01 05-08 05-12 07-14 08-15 11-01 11-11 12-25")
 
 

@@ -263,7 +263,9 @@ CLASSIFIED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("classified", "expected", "latest"), [c[1:] for c in CLASSIFIED], ids=[c[0] for c in CLASSIFIED])
+@pytest.mark.parametrize(
+    ("classified", "expected", "latest"), [c[1:] for c in CLASSIFIED], ids=[c[0] for c in CLASSIFIED]
+)
 def test_doras_initial_notification_has_two_starts(classified, expected, latest):
     """4 hours after classification and 24 after awareness, whichever ends first; classified later, the 4 alone."""
     answer = deadline("dora-initial", at("2026-11-24T10:17:00+01:00"), classified_at=at(classified))

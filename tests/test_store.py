@@ -55,7 +55,9 @@ class Home:
             connection = sqlite3.connect(self.url.removeprefix("sqlite:///"))
             try:
                 if not guarded:
-                    for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+                    for (name,) in connection.execute(
+                        "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+                    ).fetchall():
                         connection.execute(f"DROP TRIGGER {name}")
                 rows = connection.execute(statement, values).fetchall()
                 connection.commit()
@@ -234,9 +236,7 @@ def test_unusual_words_are_kept_on_both_engines(store):
     event = msgspec.structs.replace(change.received[0], source="s\0", because="n\ud800o")
     letter = DeadLetter(at=NOON, reason="no\0", origin="file:\udcff.json", raw=b"\xff\0")
 
-    assert store.commit(
-        [msgspec.structs.replace(change, case=odd, entries=entries, received=(event,))], dead=[letter]
-    )
+    assert store.commit([msgspec.structs.replace(change, case=odd, entries=entries, received=(event,))], dead=[letter])
     assert store.get(odd.id).title == odd.title
     assert store.entries(odd.id)[0].sealed == {"b": "\0\u202e"}
     assert store.dead_letter(store.dead_letters()[0].id).raw == b"\xff\0"
@@ -472,7 +472,9 @@ def test_the_database_itself_refuses_to_bend_the_register(home, store, statement
     """Neither the entries nor the cases they belong to can be changed or deleted by a plain statement."""
     store.commit([opening(1)])
 
-    with pytest.raises((sqlite3.IntegrityError, psycopg.errors.RestrictViolation), match=r"append-only|stays on record"):
+    with pytest.raises(
+        (sqlite3.IntegrityError, psycopg.errors.RestrictViolation), match=r"append-only|stays on record"
+    ):
         home.tamper(statement, guarded=True)
 
     assert store.verify_register() == []
@@ -482,7 +484,9 @@ def test_the_register_cannot_be_replaced_or_emptied(home, store):
     """The ways round a trigger are closed too: REPLACE on SQLite, TRUNCATE on PostgreSQL."""
     store.commit([opening(1)])
     if home.url.startswith("sqlite"):
-        statements = ["INSERT OR REPLACE INTO entries SELECT case_id, seq, at, kind, 'me', body, sealed, hash FROM entries"]
+        statements = [
+            "INSERT OR REPLACE INTO entries SELECT case_id, seq, at, kind, 'me', body, sealed, hash FROM entries"
+        ]
     else:
         statements = ["TRUNCATE entries", "TRUNCATE cases CASCADE"]
 
@@ -770,7 +774,9 @@ def test_both_engines_have_the_same_tables(tmp_path, postgres_server):  # noqa: 
             for (table,) in lite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
             for _, column, _, notnull, _, key in lite.execute(f"PRAGMA table_info({table})").fetchall()
         }
-        indexes = {n for (n,) in lite.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")}
+        indexes = {
+            n for (n,) in lite.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
+        }
     lite.close()
     with psycopg.connect(url) as server:
         theirs = {

@@ -74,9 +74,7 @@ def test_killed_at_any_instant_the_database_is_whole(url):
     with open_store(url, MASTER) as store:
         resent = store.lease(NOON + timedelta(hours=1), 10**6, NOON + timedelta(hours=2))
         assert len(resent) + sent == batch * 10
-        assert all(
-            leased.message in (None, f"Message-ID: <{leased.notice.id}>".encode()) for leased in resent
-        )
+        assert all(leased.message in (None, f"Message-ID: <{leased.notice.id}>".encode()) for leased in resent)
 
 
 def _write_until_killed(url: str, batch: int, seconds: float) -> int | None:

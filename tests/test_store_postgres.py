@@ -50,7 +50,6 @@ def test_a_server_that_restarts_is_unavailable_and_then_there_again(postgres_ser
 def test_a_connection_cut_inside_a_transaction_writes_nothing(url, store):
     """The server cuts the connection between two statements: Unavailable, rolled back, and the next try is whole."""
 
-
     def cut_in_two() -> None:
         with store._engine.transaction():
             store._engine.many("INSERT INTO meta (name, value) VALUES (?, ?)", [("half", "done")])

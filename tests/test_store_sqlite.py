@@ -142,7 +142,9 @@ def test_every_frequent_question_has_its_index(path, statement, values, index):
     from breachflow.store import statements
 
     with open_store(f"sqlite:///{path}", MASTER, create=True) as store:
-        plan = " ".join(row[-1] for row in store._engine.rows(f"EXPLAIN QUERY PLAN {getattr(statements, statement)}", values))
+        plan = " ".join(
+            row[-1] for row in store._engine.rows(f"EXPLAIN QUERY PLAN {getattr(statements, statement)}", values)
+        )
 
     assert index in plan
     assert "TEMP B-TREE" not in plan or statement == "EVENTS_OF" or statement == "NOTICES_OF"

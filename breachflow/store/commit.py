@@ -208,4 +208,3 @@ def letter_id(letter: DeadLetter) -> str:
 def correlation(key: str) -> bytes:
     """Return what is kept of a correlation key, which may name a mailbox or a machine."""
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-

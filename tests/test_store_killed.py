@@ -96,7 +96,10 @@ def _write_until_killed(url: str, batch: int, seconds: float) -> int | None:
 
 def _whole_batches(store: Store) -> int:
     """Return how many batches are there; fail where one is there in part."""
-    counts = store.counts()
+    counts, before = store.counts(), None
+    while counts != before:  # A server may still be writing what the killed process sent last.
+        time.sleep(0.2)
+        counts, before = store.counts(), counts
     batches, rest = divmod(counts.events, BATCH)
     assert rest == 0
     assert (counts.cases, counts.screened, counts.notices) == (batches * 10, batches * 10, batches * 10)

@@ -1,12 +1,14 @@
 """Faust's transport, with one message a fetched batch, and partitions that start where the ledger says.
 
 Faust costs per message: two tasks and a dozen callbacks for each before an agent sees it. So a message here is a whole
-fetched batch of one partition. Four rules of Faust's consumer are replaced, and nothing else:
+fetched batch of one partition. These rules of Faust's consumer are replaced, and nothing else:
 
 - `_fetch_records`, which drains the client on the consumer's thread, makes the batches; each is stamped with how many
   seeks there were before it, so that a batch fetched before a seek is told from one fetched after it, exactly;
 - `_seek_wait`, on the same thread, counts the seeks;
 - `seek_to_committed`, which Faust calls after every assignment, asks the ledger instead of Kafka;
+- `_create_worker_consumer`, which writes down how long a fetch may wait;
+- `on_buffer_full`, which would stop fetching for a second each time an agent has enough to do;
 - `_read_offset`, by which Faust drops what it believes to have read: after a seek back it would drop what is to be read
   again.
 
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 SINGLY = f"{SCHEME}-singly"
 SETTLE_SECONDS = 20.0  # Database and broker have this long to say where a partition starts; the agent asks again.
+FETCH_WAIT_MS = 100
+"""How long a broker may wait for records of some partitions: those of its others cannot be asked for meanwhile."""
+
 HAND_OVER_SECONDS = 5.0  # Kafka's offset is a hint: a broker that does not take it holds up nothing.
 
 log = structlog.get_logger("breachflow")
@@ -78,6 +83,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self.seeks = 0
         self._ahead: dict[Place, int] = {}
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust writes down 1.5 s.
+        return consumer
 
     async def _fetch_records(self, *arguments: Any, **options: Any) -> Any:
         drained = await super()._fetch_records(*arguments, **options)
@@ -178,6 +188,12 @@ class Consumer(driver.Consumer):
         """Return the first offset that the broker still has. Raises `KafkaError`, `TimeoutError`."""
         found: Mapping[TP, int] = await within(HAND_OVER_SECONDS, self.earliest_offsets(TP(*place)))
         return next(iter(found.values()))
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Go on reading: what is fetched waits before a full buffer, and is handed over the moment there is room.
+
+        Faust stops fetching the partition instead, and then looks once a second whether it may go on.
+        """
 
     async def verify_all_partitions_active(self) -> None:
         """Leave it to the watchdog, which looks at the ledger; Faust's own check compares unlike clocks."""

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -44,6 +45,7 @@ HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far th
 LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
 HANGING = 120.0  # Seconds in one commit: far longer than locks and connections are waited for.
 LONGEST_WAIT = 5.0  # Seconds between two tries to start.
+GARBAGE = 50_000  # Values made before the youngest are looked through: some batches of them.
 REPEAT_SECONDS = 60.0  # A library that says the same every few seconds would bury the rest of the log.
 
 log = structlog.get_logger("breachflow")
@@ -215,6 +217,9 @@ class Worker:
 
 def work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; return the exit code."""
+    # A batch makes some ten thousand values that live as long as it does: looking through them is in vain.
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     return asyncio.run(_work(settings, make_workflow, singly=singly))
 
 

@@ -7,6 +7,7 @@ import json
 from importlib import resources
 from importlib.metadata import version
 
+import aiokafka
 import pytest
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
@@ -33,8 +34,10 @@ PRIVATE = [
     (driver.AIOKafkaConsumerThread._seek_wait, ["self", "consumer", "partitions"]),
     (driver.AIOKafkaConsumerThread._ensure_consumer, ["self"]),
     (driver.AIOKafkaConsumerThread.__post_init__, ["self"]),
+    (driver.AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
     (driver.Consumer._new_consumer_thread, ["self"]),
     (driver.Consumer.seek_to_committed, ["self"]),
+    (driver.Consumer.on_buffer_full, ["self", "tp"]),
     (driver.Consumer.verify_all_partitions_active, ["self"]),
 ]
 
@@ -50,6 +53,7 @@ def test_faust_still_seeks_fetches_and_drops_where_the_transport_expects_it():
     assert "self.seek_to_committed()" in inspect.getsource(faust_consumer.Consumer.perform_seek)
     assert "self._fetch_records" in inspect.getsource(driver.AIOKafkaConsumerThread.getmany)
     assert "self._seek_wait" in inspect.getsource(driver.AIOKafkaConsumerThread.seek_wait)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
     drain = inspect.getsource(faust_consumer.Consumer._drain_messages)
     assert "self._read_offset.__getitem__" in drain
     # The seek comes before anything is waited for, and the draining is the last thing that the fetch does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from breachflow.core.assess import assess, combined
 from breachflow.core.assessment import DEFAULT_RISK_POLICY, RiskPolicy
 from breachflow.core.facts import ASSESSED, DATA_KINDS, FINDINGS, INCIDENT_TYPES, PEOPLE_KINDS, Facts
-from breachflow.core.reading import Reading
+from breachflow.core.reading import contradictions
 from breachflow.core.worse import NUMBERS, ORDER, SETS
 
 EXAMPLES = int(os.environ.get("BREACHFLOW_EXAMPLES", "300"))
@@ -63,6 +64,18 @@ def gravity(answer):
     )
 
 
+NUMBERS_TRIED = {
+    "people_count": [*range(60), 9_998, 9_999, 10_000, 10_001],
+    "recipient_count": range(30),
+    "unavailable_hours": [0.0, *map(float, range(1, 30))],
+}
+
+
+def gravity_of(then, answer):
+    """How grave the answer is of which only the parts that change are told."""
+    return gravity(SimpleNamespace(**{**{name: getattr(answer, name) for name in answer.__struct_fields__}, **then}))
+
+
 def milder(one, other):
     """Whether `one` is milder than `other` in any part."""
     return any(a < b for a, b in zip(gravity(one), gravity(other), strict=True))
@@ -100,20 +113,44 @@ def test_unknown_is_never_milder_than_a_known_value(known, data):
     name = data.draw(st.sampled_from([n for n in values if n not in (*FINDINGS, "role", "individual_contact")]))
     stated = msgspec.structs.replace(known, **{name: data.draw(values[name])})
     # "Still plausible": a value that contradicts what is known is none that the unknown fact could take.
-    assume(not Reading(stated, worst=True).contradicted)
+    assume(not contradictions(stated))
     assert not milder(quick(msgspec.structs.replace(known, **{name: None})), quick(stated)), name
 
 
 @often
 @given(facts())
 def test_every_flip_is_true_when_applied_and_changes_something(known):
-    """`would_change` says exactly what asking again gives."""
+    """`would_change` says exactly what asking again gives, of the two duties always."""
     answer = assess(known)
     for flip in answer.would_change:
         again = quick(msgspec.structs.replace(known, **{flip.fact: flip.value}))
         assert all(getattr(again, part) == value for part, value in flip.then.items()), flip
         assert any(getattr(answer, part) != value for part, value in flip.then.items()), flip
+        assert {"notify_authority", "inform_people"} <= flip.then.keys()
         assert flip.value is not None
+
+
+@often
+@given(facts())
+def test_every_flip_is_the_smallest_of_its_kind(known):
+    """No value between what the fact is and what the flip makes of it leads to the same answer."""
+    answer = assess(known)
+    for flip in answer.would_change:
+        now = getattr(known, flip.fact)
+        order = ORDER.get(flip.fact) or NUMBERS_TRIED.get(flip.fact)
+        if now is None or order is None:
+            continue
+        if flip.fact in NUMBERS:
+            between = [value for value in order if min(now, flip.value) < value < max(now, flip.value)]
+        elif now in order:
+            low, high = sorted((order.index(now), order.index(flip.value)))
+            between = order[low + 1 : high]
+        else:
+            continue
+        then = gravity_of(flip.then, answer)
+        for value in between:
+            other = msgspec.structs.replace(known, **{flip.fact: value})
+            assert contradictions(other) or gravity(quick(other)) != then, (flip, value)
 
 
 @often
@@ -152,6 +189,20 @@ def test_nothing_known_is_notified_and_precautionary():
     assert answer.basis == "precautionary"
 
 
+@often
+@given(facts())
+def test_the_score_adds_up(known):
+    """SE = DPC x EI + CB, and the items say how each came about."""
+    score = quick(known).severity
+    of = {
+        part: sum(item.score for item in score.items if item.element.startswith(part)) for part in ("DPC", "EI", "CB")
+    }
+    assert (of["DPC"], of["EI"], of["CB"]) == (score.dpc, score.ei, score.cb)
+    assert 1 <= score.dpc <= 4
+    assert score.se == round(score.dpc * score.ei + score.cb, 2)
+    assert all(item.because for item in score.items)
+
+
 @pytest.mark.parametrize(
     ("point", "facts_of_it"),
     [("b", {"neutralised": True}), ("c", {"individual_contact": "disproportionate"})],
@@ -161,6 +212,34 @@ def test_exemptions_release_from_informing_only(point, facts_of_it):
     answer = assess(Facts(**{**ordinary, "recipient": "public", "data": ("health",), **facts_of_it}))
     assert (answer.risk, answer.notify_authority, answer.exemption) == ("high", True, point)
     assert answer.inform_people == (point == "c")
+
+
+def test_encryption_releases_from_what_a_disclosure_asks_never_from_what_a_loss_does():
+    """Art. 34(3)(a): who has lost the only copy is told so even if nobody can read it, where that harms people."""
+    encrypted = {**ordinary, "recipient": "unidentified", "protection": "intact", "data": ("identity", "official_id"),
+                 "availability": True, "backup": "none", "permanent_loss": True, "service_impact": "minor"}  # fmt: skip
+    lost = assess(Facts(**encrypted))
+    assert (lost.risk, lost.notify_authority, lost.inform_people, lost.exemption) == ("high", True, False, "a")
+    felt = assess(Facts(**{**encrypted, "service_impact": "major"}))
+    assert (felt.inform_people, felt.exemption) == (True, None)
+
+
+def test_what_would_change_a_breach_of_two_scopes_is_asked_of_both():
+    """A flip of the whole is true of the whole, and not of one scope alone."""
+    scopes = [{"controller": "a", "data": ["identity"]}, {"controller": "b", "data": ["health"]}]
+    known = msgspec.convert({**msgspec.to_builtins(ordinary), "scopes": scopes, "recipient": "public"}, Facts)
+    whole = combined(known)
+    assert whole.would_change
+    for flip in whole.would_change:
+        again = combined(msgspec.structs.replace(known, **{flip.fact: flip.value}), flips=False)
+        assert all(getattr(again, part) == value for part, value in flip.then.items()), flip
+
+
+def test_a_known_answer_is_told_from_a_precautionary_one():
+    """The known facts carry the one; the other rests on what nobody has found out yet."""
+    assert quick(Facts(**ordinary)).basis == "established"
+    assert quick(Facts(**{**ordinary, "deletion_confirmed": None})).basis == "precautionary"
+    assert quick(Facts(**{**ordinary, "data": ("health",), "recipient": "public"})).basis == "established"
 
 
 def test_scopes_are_assessed_one_by_one():

@@ -47,7 +47,7 @@ KINDS: dict[str, tuple[Category, int, str]] = {
     "fraud_aml": ("financial", 1, "a file on fraud or money laundering is a detailed profile"),
     "employment_health": ("sensitive", 0, ""),
     **dict.fromkeys(SPECIAL_CATEGORIES, ("sensitive", 0, "")),
-    "unknown": ("sensitive", 0, "not known: read at its worst"),
+    "unknown": ("sensitive", 0, ""),
 }  # fmt: skip
 """Each kind's category, its adjustment by the contextual factors of Table 1 in whole steps, and why."""
 
@@ -60,7 +60,10 @@ IDENTIFYING = frozenset(
         "payment_card", "employment", "financial", "contract", "vehicle",
     }
 )  # fmt: skip
-"""Kinds that, beside a name, leave no doubt who it is."""
+"""Kinds that lead to a person without a name."""
+
+NO_FURTHER = frozenset({"identity", "pseudonym", "customer_id", "credentials_hashed"})
+"""Kinds that, beside a name, do not tell namesakes apart; any other does."""
 
 INDIRECT = frozenset({"pseudonym", "credentials_hashed", "customer_id", "connection", "profile", "vehicle"})
 """Kinds that point to nobody without another set of data; the register of plates is closed."""
@@ -97,7 +100,11 @@ _UNINTELLIGIBLE = Item(element="flag: unintelligible", score=0.0, because="stron
 
 _KIND_ITEMS: dict[str, tuple[Item, ...]] = {
     kind: (
-        Item(element="DPC base", score=float(BASE[category]), because=f"{kind}: {category} data"),
+        Item(
+            element="DPC base",
+            score=float(BASE[category]),
+            because=f"{kind}: {category} data{', read at its worst' * (kind == 'unknown')}",
+        ),
         *((Item(element="DPC adjustment", score=float(step), because=f"{kind}: {why}"),) if step else ()),
     )
     for kind, (category, step, why) in KINDS.items()
@@ -153,7 +160,7 @@ def _explained(kind: str, score: int) -> tuple[Item, ...]:
 def _identification(facts: Reading, items: list[Item]) -> float:
     if facts.protection == "intact" or facts.data <= INDIRECT:
         item = _EI_NOBODY
-    elif "unknown" in facts.data or ("identity" in facts.data and facts.data & IDENTIFYING):
+    elif "unknown" in facts.data or ("identity" in facts.data and not facts.data <= NO_FURTHER):
         item = _EI_CERTAIN
     else:
         item = _EI_LIKELY if facts.data & IDENTIFYING else _EI_NAMESAKES
@@ -193,7 +200,10 @@ _CB_UNKNOWN = Item(element="CB confidentiality", score=0.5, because="to an unkno
 
 
 def _alteration(facts: Reading) -> Item | None:
-    return _CB_ALTERED[facts.alteration] if facts.integrity else None
+    if not facts.integrity:
+        return None
+    restored = facts.protection == "intact" and facts.backup == "full" and not facts.permanent_loss
+    return _CB_ALTERED["no_wrong_use" if restored else facts.alteration]
 
 
 _CB_ALTERED = {

@@ -15,6 +15,7 @@ from breachflow.core.assessment import Flip, RiskPolicy
 from breachflow.core.facts import Facts
 from breachflow.core.harmless import BRIEF_HOURS, VERY_FEW
 from breachflow.core.questions import ASKED
+from breachflow.core.reading import contradictions
 from breachflow.core.verdict import Answer
 from breachflow.core.worse import ORDER
 
@@ -34,11 +35,17 @@ PLACE = {name: place for place, name in enumerate(ASKED)}
 def flips(facts: Facts, answer: Answer, ask: Callable[[Facts], Answer], policy: RiskPolicy) -> tuple[Flip, ...]:
     """Return the single-fact changes after which the answer is another one; of unknown facts first."""
     found: list[Flip] = []
+    contradicted = bool(contradictions(facts))
     for name, values in _candidates(policy):
         known = getattr(facts, name)
         if name in _ONLY_UNKNOWN and known is not None:
             continue
-        tried = [(value, ask(replace(facts, **{name: value}))) for value in values if value != known]
+        tried = []
+        for value in values:
+            other = replace(facts, **{name: value})
+            # A value that what is known rules out is none that anybody could find out.
+            if value != known and (contradicted or not contradictions(other)):
+                tried.append((value, ask(other)))
         found += _nearest(name, known, values, tried, answer)
     # Facts that nobody knows yet come first: those are the questions to ask.
     return tuple(sorted(found, key=lambda flip: (getattr(facts, flip.fact) is not None, PLACE.get(flip.fact, 99))))

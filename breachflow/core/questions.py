@@ -35,7 +35,8 @@ def _matters(name: str, read: Reading, risk: Risk) -> bool:
     # "Absent means not found so far, reads as the mild value, and stays in `unknown`."
     if name in FINDINGS:
         return True
-    if not read.personal_data:
+    # What is harmless at its worst stays so, whatever the rest turns out to be.
+    if risk == "unlikely":
         return name == "role"
     if name in OF_A_DISCLOSURE and not read.confidentiality:
         return False

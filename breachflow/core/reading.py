@@ -10,6 +10,8 @@ be if another one is true, the worse of the two holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from breachflow.core.facts import SPECIAL_CATEGORIES, Facts, incident_types
 
 UNBOUNDED = float("inf")
@@ -47,8 +49,8 @@ class Reading:
     """The facts with nothing left open. Every attribute is a plain value; `worst` chooses what unknown ones become."""
 
     __slots__ = (
-        "accessed", "alteration", "availability", "backup", "confidentiality", "contradicted", "credential_opens",
-        "data", "deletion_confirmed", "exfiltration", "integrity", "malicious", "misuse", "neutralised", "people",
+        "accessed", "alteration", "availability", "backup", "confidentiality", "credential_opens", "data",
+        "deletion_confirmed", "exfiltration", "integrity", "malicious", "misuse", "neutralised", "people",
         "people_count", "permanent_loss", "personal_data", "protection", "public_before", "recipient",
         "recipient_count", "revealing", "service_impact", "substantive", "types", "unavailable_hours", "usable_hashes",
     )  # fmt: skip
@@ -90,24 +92,11 @@ class Reading:
         stated = _word(facts.protection, "none" if worst else "intact")
         self.usable_hashes = stated != "intact"
         self.protection = _protection(stated, facts, self, worst=worst)
-        self._decide_what_was_hit(facts, worst=worst)
-
-    def _decide_what_was_hit(self, facts: Facts, *, worst: bool) -> None:
-        """Say whether it was personal data and which sides of it were hit; what contradicts a "no" wins over it."""
-        self.contradicted = _contradicted(facts)
-        self.personal_data = self._side(facts, "personal_data", _of_people(facts), worst=worst)
-        self.confidentiality = self._side(facts, "confidentiality", _disclosed(facts), worst=worst)
-        self.integrity = self._side(facts, "integrity", _altered(facts), worst=worst)
-        self.availability = self._side(facts, "availability", _unavailable(facts), worst=worst)
-
-    def _side(self, facts: Facts, name: str, shown: str | None, *, worst: bool) -> bool:
-        known: bool | None = getattr(facts, name)
-        if known is False and shown is not None:
-            self.contradicted = (*self.contradicted, name, shown)
-        if known is None and not worst:
-            # Nobody has said no: that the data is personal and was open is plausible as soon as something shows it.
-            return shown is not None
-        return known is not False or shown is not None
+        # Whether it was personal data, and which sides of it were hit: what shows that it was wins over a "no".
+        self.personal_data = _side(facts.personal_data, _of_people(facts), worst=worst)
+        self.confidentiality = _side(facts.confidentiality, _disclosed(facts), worst=worst)
+        self.integrity = _side(facts.integrity, _altered(facts), worst=worst)
+        self.availability = _side(facts.availability, _unavailable(facts), worst=worst)
 
     @property
     def data_unknown(self) -> bool:
@@ -118,9 +107,12 @@ class Reading:
 _OPEN = (None, "undeterminable")
 
 
-def _contradicted(facts: Facts) -> tuple[str, ...]:
-    """Return facts that cannot both be so, besides what contradicts that something was not hit."""
+def contradictions(facts: Facts) -> tuple[str, ...]:
+    """Return the known facts that cannot all be so, in pairs; empty where nothing contradicts anything."""
     found: tuple[str, ...] = ()
+    for name, shown in _SHOWN.items():
+        if getattr(facts, name) is False and (by := shown(facts)) is not None:
+            found += (name, by)
     if facts.recipient == "nobody" and facts.accessed in ("possible", "confirmed"):
         found += ("recipient", "accessed")
     if facts.exfiltration in ("likely", "confirmed") and (facts.accessed == "excluded" or facts.recipient == "nobody"):
@@ -161,6 +153,22 @@ def _unavailable(facts: Facts) -> str | None:
     if facts.service_impact in ("minor", "major"):
         return "service_impact"
     return "unavailable_hours" if facts.unavailable_hours else None
+
+
+_SHOWN: dict[str, Callable[[Facts], str | None]] = {
+    "personal_data": _of_people,
+    "confidentiality": _disclosed,
+    "integrity": _altered,
+    "availability": _unavailable,
+}
+"""What shows that a "no" cannot be so."""
+
+
+def _side(known: bool | None, shown: str | None, *, worst: bool) -> bool:
+    if known is None and not worst:
+        # Nobody has said no: that the data is personal, or was hit, is plausible as soon as something shows it.
+        return shown is not None
+    return known is not False or shown is not None
 
 
 def _accessed(facts: Facts, *, worst: bool) -> str:

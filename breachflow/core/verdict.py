@@ -19,7 +19,7 @@ from breachflow.core.harmless import (
     integrity_harmless,
 )
 from breachflow.core.high_risk import high_from_disclosure, high_from_disturbance
-from breachflow.core.reading import Reading
+from breachflow.core.reading import Reading, contradictions
 from breachflow.core.rules import reason
 from breachflow.law.profiles import PROFILES
 
@@ -73,7 +73,7 @@ def verdict(facts: Facts, read: Reading, policy: RiskPolicy, profile: str) -> Ve
     if not reasons and read.confidentiality and read.protection == "intact" and _would_be_high(read, policy):
         released = "a"
     risk: Risk = "high" if reasons or released else "risk"
-    reasons += _why_notified(read, policy, disclosed=disclosed, unavailable=unavailable, altered=altered)
+    reasons += _why_notified(facts, read, policy, disclosed=disclosed, unavailable=unavailable, altered=altered)
     return Verdict(_duties(risk, released, facts, read, reasons, profile), reasons, breach=True)
 
 
@@ -82,7 +82,7 @@ def _would_be_high(read: Reading, policy: RiskPolicy) -> bool:
 
 
 def _why_notified(
-    read: Reading, policy: RiskPolicy, *, disclosed: bool, unavailable: bool, altered: bool
+    facts: Facts, read: Reading, policy: RiskPolicy, *, disclosed: bool, unavailable: bool, altered: bool
 ) -> list[Reason]:
     found = []
     if disclosed:
@@ -96,7 +96,7 @@ def _why_notified(
     if altered:
         found.append(reason("altered", "integrity", "alteration"))
     # Facts that contradict each other are read the worse way: what they would show is not shown.
-    found.append(reason("not-shown-harmless", *read.contradicted))
+    found.append(reason("not-shown-harmless", *contradictions(facts)))
     return found
 
 

@@ -14,12 +14,13 @@ from msgspec import Meta, Struct
 
 
 class Citation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One text: the `label` that is printed, the `source` it stands in, and when its use was last held against it."""
+    """One text: the `label` that is printed, its `source`, since when, and when its use was last held against it."""
 
     id: str
     label: Annotated[str, Meta(min_length=1)]
     source: Annotated[str, Meta(min_length=1)]
     last_verified: date
+    effective_from: date | None = None
 
 
 def _load() -> Mapping[str, Citation]:

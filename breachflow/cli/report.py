@@ -128,7 +128,7 @@ def _take_in(ctx: click.Context, raw: bytes, *, as_json: bool) -> None:
 
 def _asked(answers: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
     """Ask what is missing; unknown is an answer."""
-    asked: dict[str, Any] = {"title": click.prompt(words["title"], err=True)}
+    asked: dict[str, Any] = {"title": click.prompt(words["title"], prompt_suffix=" ", err=True)}
     if answers["detected_at"] is None:
         asked["detected_at"] = _until(words, words["detected_at"], _instant) or None
     if answers["type"] is None:
@@ -141,18 +141,18 @@ def _asked(answers: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
         count = _until(words, words["people_count"], _count)
         asked["people_count"] = int(count) if count else None
     if not answers["asset"]:
-        asset = click.prompt(words["asset"], default="", show_default=False, err=True)
+        asset = click.prompt(words["asset"], default="", show_default=False, prompt_suffix=" ", err=True)
         asked["asset"] = [asset] if asset else []
     if not answers["processor"]:
-        asked["processor"] = click.confirm(words["processor"], err=True)
+        asked["processor"] = click.confirm(words["processor"] + " ?", prompt_suffix=" ", err=True)
     if answers["by"] is None:
-        asked["by"] = click.prompt(words["by"], err=True)
+        asked["by"] = click.prompt(words["by"], prompt_suffix=" ", err=True)
     return asked
 
 
 def _until(words: dict[str, str], question: str, check: Any) -> str:
     while True:
-        text: str = click.prompt(question, default="", show_default=False, err=True).strip()
+        text: str = click.prompt(question, default="", show_default=False, prompt_suffix=" ", err=True).strip()
         fault = check(text) if text else None
         if fault is None:
             return text

@@ -80,7 +80,14 @@ controlled.shutdown.enable=true
 """
         )
         try:
-            self._java("kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}", "-c", str(self._properties), wait=True)
+            self._java(
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={_cluster_id()}",
+                "-c",
+                str(self._properties),
+                wait=True,
+            )
             self.start()
         except BaseException:
             self.close()
@@ -271,6 +278,22 @@ controlled.shutdown.enable=true
             return {entry[0]: entry[1] for entry in answer.resources[0][4]}
 
         return self.admin(ask)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Where each partition of a topic ends."""
+
+        async def ask() -> dict[int, int]:
+            from aiokafka import AIOKafkaConsumer, TopicPartition
+
+            consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.address, enable_auto_commit=False)
+            await consumer.start()
+            try:
+                parts = [TopicPartition(topic, part) for part in consumer.partitions_for_topic(topic) or ()]
+                return {part.partition: end for part, end in (await consumer.end_offsets(parts)).items()}
+            finally:
+                await consumer.stop()
+
+        return asyncio.run(ask())
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """The offsets that a group has committed."""

@@ -198,6 +198,27 @@ def test_topics_are_made_once_and_kept_for_ever(place):
     assert (settings["retention.ms"], settings["retention.bytes"]) == ("-1", "-1")
 
 
+def test_produce_puts_the_records_of_a_file_on_the_topic(topics):
+    """JSON lines become one message each, as they are; a worker takes them in."""
+    file = topics.folder / "events.jsonl"
+    file.write_bytes(b"\n".join(event(number) for number in range(500)))
+    code, said = topics.run("produce", str(file), "--json")
+    assert (code, json.loads(said)["sent"]) == (0, 500)
+    assert topics.server.read(topics.topic, 500)[0].value.startswith(b'{"id"')
+    topics.worker()
+
+    topics.arrived(500)
+
+
+def test_produce_says_which_topic_is_not_there(place):
+    """No topic is made by a slip of the pen."""
+    file = place.folder / "events.jsonl"
+    file.write_bytes(event(1))
+    code, said = place.run("produce", str(file))
+    assert code == 2
+    assert f"no topic {place.topic}" in said
+
+
 def test_a_decision_of_a_listed_principal_is_taken_and_any_other_is_kept(topics):
     """The ticket system confirms a case; somebody whom the organisation file does not list does not."""
     with (topics.folder / "organisation.toml").open("a") as file:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Report a breach that no SIEM sees: a lost letter, a processor's mail."),
     "run": ("service", "Run the embedded service: intake, clocks, drafts and mails."),
     "worker": ("worker", "Take in events and decisions from Kafka; facts go out to it."),
+    "produce": ("produce", "Put the events of a file on the topic, as a SIEM does."),
     "topics": ("topics", "Make the Kafka topics."),
     "status": ("status", "The open cases, most urgent first."),
     "show": ("show", "One case: facts, assessment, clocks, drafts, mails, register."),

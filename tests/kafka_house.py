@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kafka_server import KafkaServer
+from kafka_server import Client
 
 from breachflow.settings import home
 from breachflow.settings.environment import Settings, load
@@ -70,7 +70,7 @@ class Process:
 class House:
     """A home folder with the example organisation, a database, and topics named after the test."""
 
-    def __init__(self, folder: Path, server: KafkaServer, name: str, database: str | None = None, **more: str) -> None:
+    def __init__(self, folder: Path, server: Client, name: str, database: str | None = None, **more: str) -> None:
         self.folder, self.server = folder, server
         self.topic, self.decisions = f"{name}.events", f"{name}.decisions"
         self.cases, self.dead = f"{name}.case-events", f"{name}.dead-letters"
@@ -152,7 +152,7 @@ def event(number: int, **more: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def house(folder: Path, server: KafkaServer, name: str, **more: str) -> Iterator[House]:
+def house(folder: Path, server: Client, name: str, **more: str) -> Iterator[House]:
     """A household whose processes end with the test."""
     made = House(folder, server, name, **more)
     try:

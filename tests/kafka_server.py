@@ -41,96 +41,11 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 T = TypeVar("T")
 
 
-class KafkaServer:
-    """One broker and its controller in one JVM, with an empty log in a temporary folder."""
+class Client:
+    """What operators, producers and readers do with a cluster."""
 
-    def __init__(self) -> None:
-        self.jars = jars()
-        self.folder = Path(tempfile.mkdtemp(prefix="breachflow-kafka-"))
-        self.port, controller = free_port(), free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._properties = self.folder / "server.properties"
-        self._properties.write_text(
-            f"""
-process.roles=broker,controller
-node.id=1
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
-controller.listener.names=CONTROLLER
-controller.quorum.voters=1@127.0.0.1:{controller}
-log.dirs={self.folder / "log"}
-num.partitions=1
-auto.create.topics.enable=false
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=2000
-log.retention.check.interval.ms=500
-log.initial.task.delay.ms=500
-file.delete.delay.ms=0
-log.segment.delete.delay.ms=0
-controlled.shutdown.enable=true
-"""
-        )
-        try:
-            self._java(
-                "kafka.tools.StorageTool",
-                "format",
-                f"--cluster-id={_cluster_id()}",
-                "-c",
-                str(self._properties),
-                wait=True,
-            )
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def address(self) -> str:
-        """Where clients find the broker."""
-        return f"127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start the broker and wait until it answers."""
-        self._process = self._java("kafka.Kafka", str(self._properties))
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            if self._process.poll() is not None:
-                break
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                with contextlib.suppress(Exception):  # Listening, and not ready yet.
-                    self.admin(lambda admin: admin.list_topics())
-                    return
-            time.sleep(0.2)
-        raise OSError(f"the broker did not come up within {START_SECONDS:.0f} s:\n{self._tail()}")
-
-    def stop(self, *, kill: bool = False) -> None:
-        """Stop the broker in good order, or kill it."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def close(self) -> None:
-        """Stop the broker and remove its folder."""
-        self.stop(kill=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    # --- What an operator does, for tests
+    address: str
+    """Where clients find a broker."""
 
     def admin(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """Do something as the cluster's administrator."""
@@ -319,6 +234,92 @@ controlled.shutdown.enable=true
                 await consumer.stop()
 
         asyncio.run(write())
+
+
+class KafkaServer(Client):
+    """One broker and its controller in one JVM, with an empty log in a temporary folder."""
+
+    def __init__(self) -> None:
+        self.jars = jars()
+        self.folder = Path(tempfile.mkdtemp(prefix="breachflow-kafka-"))
+        self.port, controller = free_port(), free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._properties = self.folder / "server.properties"
+        self._properties.write_text(
+            f"""
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:{controller}
+log.dirs={self.folder / "log"}
+num.partitions=1
+auto.create.topics.enable=false
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
+log.retention.check.interval.ms=500
+log.initial.task.delay.ms=500
+file.delete.delay.ms=0
+log.segment.delete.delay.ms=0
+controlled.shutdown.enable=true
+"""
+        )
+        try:
+            self._java(
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={_cluster_id()}",
+                "-c",
+                str(self._properties),
+                wait=True,
+            )
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers."""
+        self._process = self._java("kafka.Kafka", str(self._properties))
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                with contextlib.suppress(Exception):  # Listening, and not ready yet.
+                    self.admin(lambda admin: admin.list_topics())
+                    return
+            time.sleep(0.2)
+        raise OSError(f"the broker did not come up within {START_SECONDS:.0f} s:\n{self._tail()}")
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Stop the broker in good order, or kill it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def close(self) -> None:
+        """Stop the broker and remove its folder."""
+        self.stop(kill=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _java(self, program: str, *arguments: str, wait: bool = False) -> subprocess.Popen[bytes]:
         log = (self.folder / "log.txt").open("ab")

@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -53,6 +53,7 @@ class Outgoing:
         self._cases, self._dead = cases, dead
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self._producer: AIOKafkaProducer | None = None
+        self._renew_at: datetime | None = None
         self._said = ""
 
     async def run(self) -> None:
@@ -109,10 +110,13 @@ class Outgoing:
         return len(entries) == BATCH or len(dead) == BATCH
 
     def _owed(self, workflow: Workflow) -> tuple[list[Announcement], list[DeadAnnouncement]] | None:
-        # The lease runs by the machine's clock: two processes must not hold it because one of them replays a day.
-        now = datetime.now(UTC)
-        if not workflow.store.hold("outgoing", self._holder, now, now + LEASE):
-            return None
+        now = workflow.now()
+        # Renewed at half its time: a look at the register a second must not be a write a second.
+        if self._renew_at is None or now >= self._renew_at:
+            held = workflow.store.hold("outgoing", self._holder, now, now + LEASE)
+            self._renew_at = now + LEASE / 2 if held else None
+            if not held:
+                return None
         return workflow.store.unpublished(BATCH), workflow.store.unpublished_dead(BATCH)
 
     async def _let_go(self) -> None:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from breachflow.core.assessment import Assessment
-from breachflow.core.case import Case, Clock, ClockState, Notice, Stage, facts_of
-from breachflow.core.clock import state
-from breachflow.core.drafting import MOST_QUESTIONS
+from breachflow.core.case import Case, Clock, ClockState, Notice, Part, Stage, facts_of, is_open
+from breachflow.core.clock import aware_or_earliest, state
+from breachflow.core.drafting_material import Question, Said, asked, said
 from breachflow.core.facts import incident_types
-from breachflow.core.organisation import Organisation
+from breachflow.core.organisation import Organisation, Person
 
 MOST_REASONS = 3  # The first lines of a mail are read; the whole assessment is one command away.
+MOST_QUESTIONS = 5  # A mail that asks twenty things gets none answered.
+
+Doing = Literal[
+    "confirm", "dismiss", "reopen", "facts", "filed", "complement", "exempt", "informed", "done", "close", "ack",
+    "show", "draft", "draft_people", "draft_controller", "deadletters",
+]  # fmt: skip
+"""What a command does, as the mail words it."""
 
 
 class Deadline(Struct, frozen=True, kw_only=True):
@@ -32,31 +43,56 @@ class Opinion(Struct, frozen=True, kw_only=True):
 
     controller: str
     answer: Assessment
-    reasons: tuple[tuple[str, bool], ...]
+    reasons: tuple[Said, ...]
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One command that is open to this case, ready to paste; "…" stands where only a person knows what to write.
+
+    `controller` is named where the case has several; `regime` where the command speaks of one clock among others.
+    """
+
+    does: Doing
+    line: str
+    controller: str | None = None
+    regime: str | None = None
 
 
 class Briefing(Struct, frozen=True, kw_only=True):
-    """Everything a mail tells. `deadlines` come most urgent first; `commands` are the moves that are open."""
+    """Everything a mail tells. `deadlines` come most urgent first; `commands` are what would move the case on.
+
+    `first` is the clock that the mail is about. `started` is what the clocks run from, provisional or set by a person.
+    `phones` are the people who can still be called where mail has not reached anybody.
+    """
 
     notice: Notice
     case: Case | None
     now: datetime
     controllers: tuple[str, ...]
+    commands: tuple[Command, ...]
     deadlines: tuple[Deadline, ...] = ()
     opinions: tuple[Opinion, ...] = ()
-    questions: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
     types: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
     first: Deadline | None = None
-    precautionary: bool = False
+    risk: str | None = None
+    precaution: bool = False
+    started: datetime | None = None
+    phones: tuple[Person, ...] = ()
 
 
 def briefing(
-    notice: Notice, case: Case | None, organisation: Organisation, answers: Mapping[str, Assessment], now: datetime
+    notice: Notice,
+    case: Case | None,
+    organisation: Organisation,
+    answers: Mapping[str, Assessment],
+    now: datetime,
+    person: Person,
 ) -> Briefing:
-    """Put together what this notice tells."""
+    """Put together what this notice tells this person."""
     if case is None:
-        return Briefing(notice=notice, case=None, now=now, controllers=(), commands=("deadletters list",))
+        listing = Command(does="deadletters", line="breachflow deadletters list")
+        return Briefing(notice=notice, case=None, now=now, controllers=(), commands=(listing,))
     names = {controller.id: controller.name for controller in organisation.controllers}
     rungs = dict(notice.rungs)
     running = sorted((clock for clock in case.clocks if clock.stop is None), key=lambda clock: clock.act_by)
@@ -70,54 +106,130 @@ def briefing(
         )
         for clock in running
     )
-    spoken = [deadline for deadline in deadlines if deadline.rung is not None]
-    authority = [deadline for deadline in deadlines if deadline.clock.regime in ("gdpr-art33", "gdpr-art33-2")]
+    order = ("unlikely", "risk", "high")
     return Briefing(
         notice=notice,
         case=case,
         now=now,
         controllers=tuple(dict.fromkeys(names.get(part.controller, part.controller) for part in case.parts)),
+        commands=_commands(notice, case, organisation, answers, now, person),
         deadlines=deadlines,
-        opinions=tuple(_opinion(names.get(ident, ident), answer) for ident, answer in answers.items()),
-        questions=tuple(dict.fromkeys(fact for answer in answers.values() for fact in answer.unknown))[:MOST_QUESTIONS],
+        opinions=tuple(
+            Opinion(
+                controller=names.get(ident, ident),
+                answer=answer,
+                reasons=tuple(said(reason) for reason in answer.reasons[:MOST_REASONS]),
+            )
+            for ident, answer in answers.items()
+        ),
+        questions=tuple(
+            Question(fact=fact, who=asked(fact, organisation))
+            for fact in dict.fromkeys(fact for answer in answers.values() for fact in answer.unknown)
+        )[:MOST_QUESTIONS],
         types=incident_types(facts_of(case)),
-        commands=_commands(case),
-        # A new case is told by the deadline of the law; a rung by the clock that it belongs to.
-        first=next(iter((authority if notice.kind == "opened" else spoken) or authority or deadlines), None),
-        precautionary=any(answer.basis == "precautionary" for answer in answers.values()),
+        first=_first(notice, deadlines),
+        risk=max((answer.risk for answer in answers.values()), key=order.index, default=None),
+        precaution=any(answer.basis == "precautionary" for answer in answers.values()),
+        started=aware_or_earliest(case)[0],
+        phones=tuple(one for one in organisation.people if one.phone and one.id != person.id)
+        if notice.kind in ("alarm", "climb") or notice.tried
+        else (),
     )
 
 
-def _opinion(controller: str, answer: Assessment) -> Opinion:
-    first = [(reason.rule, reason.because.startswith("Not ruled out")) for reason in answer.reasons]
-    return Opinion(controller=controller, answer=answer, reasons=tuple(first[:MOST_REASONS]))
+def _first(notice: Notice, deadlines: tuple[Deadline, ...]) -> Deadline | None:
+    """A new case is told by the deadline of the law; a rung by the clock that it belongs to."""
+    spoken = [deadline for deadline in deadlines if deadline.rung is not None]
+    authority = [deadline for deadline in deadlines if deadline.clock.regime in ("gdpr-art33", "gdpr-art33-2")]
+    return next(iter((authority if notice.kind == "opened" else spoken) or authority or deadlines), None)
 
 
-def _commands(case: Case) -> tuple[str, ...]:
-    """Return the commands that are open to this case and would move it on; details are the reader's to fill in."""
+def _commands(
+    notice: Notice,
+    case: Case,
+    organisation: Organisation,
+    answers: Mapping[str, Assessment],
+    now: datetime,
+    person: Person,
+) -> tuple[Command, ...]:
+    """Return the commands that are open to this case and would move it on, the most urgent first."""
+    by, because = f"--by {shlex.quote(person.id)}", '--reason "…"'
+    dismiss = Command(does="dismiss", line=f"dismiss {case.id} {by} {because}")
+    endings = [command for clock in case.clocks if clock.stop is None for command in _ending(case, clock, person, now)]
     if case.stage is Stage.SUSPECTED:
-        lines = ["confirm {} --aware 2026-11-24T10:17+01:00", "dismiss {}"]
+        # The instant that the clocks run from now is the one to correct or to keep.
+        local = aware_or_earliest(case)[0].astimezone(ZoneInfo(organisation.zone))
+        at = local.isoformat(timespec="seconds" if local.second else "minutes")
+        confirm = Command(does="confirm", line=f"confirm {case.id} --aware {at} {by} {because}")
+        found, endings = [confirm, dismiss], [command for command in endings if command.does == "done"]
     elif case.stage is Stage.HANDLED:
-        lines = ["close {}"]
+        found, endings = [*endings, Command(does="close", line=f"close {case.id} {by} {because}")], []
+    elif is_open(case):
+        found, endings = ([dismiss, *endings] if notice.kind == "flag" or case.flagged else endings), []
     else:
-        lines = [line for clock in case.clocks if clock.stop is None for line in _ending(case, clock)]
-    lines += ["facts set {} people_count=…", "ack {}"]
-    return tuple(f"breachflow {line.format(case.id)} --by … --reason …" for line in dict.fromkeys(lines))
+        found, endings = [Command(does="reopen", line=f"reopen {case.id} {by} {because}")], []
+    fact = next((fact for answer in answers.values() for fact in answer.unknown), None)
+    if fact is not None and is_open(case):
+        found.append(Command(does="facts", line=f"facts set {case.id} {fact}=… {by} {because}"))
+    if is_open(case):
+        found.append(Command(does="ack", line=f"ack {case.id} {by}"))
+    lines = {command.line: command for command in (*found, *_reading(case), *endings)}
+    names = {controller.id: controller.name for controller in organisation.controllers} if _several(case) else {}
+    return tuple(
+        replace(command, line=f"breachflow {line}", controller=names.get(command.controller or ""))
+        for line, command in lines.items()
+    )
 
 
-def _ending(case: Case, clock: Clock) -> list[str]:
+def _ending(case: Case, clock: Clock, person: Person, now: datetime) -> list[Command]:
     """Return the commands that end this clock."""
-    several = f" --controller {clock.controller}" if len({part.controller for part in case.parts}) > 1 else ""
+    by = f"--by {shlex.quote(person.id)}"
+    whose = f" --controller {shlex.quote(clock.controller)}" if _several(case) and clock.controller else ""
     if clock.regime == "gdpr-art33":
-        proposed = any(
-            part.proposal is None or part.proposal.notify_authority
-            for part in case.parts
-            if part.controller == clock.controller
-        )
-        filed = "filed {} --reference …" + several
-        return [filed] if proposed else ["exempt {} --advised-by … --advice …" + several, filed]
+        # Filed late, a notification is accompanied by reasons for the delay, Art. 33(1).
+        late = ' --reason "…"' if now > clock.act_by else ""
+        line = f"filed {case.id} --reference …{whose} {by}{late}"
+        filed = Command(does="filed", line=line, controller=clock.controller)
+        part = next((part for part in case.parts if part.controller == clock.controller), None)
+        if part is None or part.proposal is None or part.proposal.notify_authority:
+            return [filed]
+        # Two people: the DPO advises, the controller decides.
+        advises, decides = ("…", person.id) if person.rank not in ("dpo", "deputy") else (person.id, "…")
+        line = f'exempt {case.id} --advised-by {advises} --advice "…"{whose} --by {decides} --reason "…"'
+        return [Command(does="exempt", line=line, controller=clock.controller), filed]
     if clock.regime in ("gdpr-art34", "art34-order"):
-        return ["informed {} --means …" + several]
+        line = f'informed {case.id} --means "…"{whose} {by}'
+        return [Command(does="informed", line=line, controller=clock.controller)]
     if clock.regime == "cnil-complement":
-        return ["filed {} --complement --reference …" + several]
-    return [] if clock.regime == "triage" else ["done {} " + clock.id]
+        line = f"filed {case.id} --complement --reference …{whose} {by}"
+        return [Command(does="complement", line=line, controller=clock.controller)]
+    if clock.regime == "triage":
+        return []
+    line = f"done {case.id} {clock.id} --reference … {by}"
+    return [Command(does="done", line=line, controller=clock.controller, regime=clock.regime)]
+
+
+def _reading(case: Case) -> list[Command]:
+    """Return the commands that show the case and the drafts that are due for it."""
+    found = [Command(does="show", line=f"show {case.id}")]
+    for part in case.parts:
+        whose = f" --controller {shlex.quote(part.controller)}" if _several(case) else ""
+        if _processor(case, part):
+            line = f"draft {case.id} --for controller{whose}"
+            found.append(Command(does="draft_controller", line=line, controller=part.controller))
+            continue
+        if not part.filings or any(clock.regime == "cnil-complement" and not clock.stop for clock in case.clocks):
+            line = f"draft {case.id} --for cnil{whose}"
+            found.append(Command(does="draft", line=line, controller=part.controller))
+        if part.proposal is not None and part.proposal.inform_people and part.informed is None:
+            line = f"draft {case.id} --for people{whose}"
+            found.append(Command(does="draft_people", line=line, controller=part.controller))
+    return found
+
+
+def _several(case: Case) -> bool:
+    return len({part.controller for part in case.parts}) > 1
+
+
+def _processor(case: Case, part: Part) -> bool:
+    return (facts_of(case, part).role or part.role) == "processor"

@@ -1,7 +1,7 @@
-"""A text as blocks: headings, paragraphs, lists, rows and call-outs. Every format is made from the same blocks.
+"""A text as blocks: headings, paragraphs, lists, rows, boxes and commands. Every format is made from the same blocks.
 
-Templates write one block a line: `# title`, `## heading`, `- item`, `| term | value |`, `> call-out`, else a paragraph.
-A value can hold no line break, so it can never begin a block of its own.
+Templates write one block a line: `# title`, `## heading`, `- item`, `| term | value |`, `> box`, `! urgent box`,
+`$ command`, else a paragraph. A value holds no line break and begins no block, whatever stands in it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["title", "heading", "paragraph", "item", "row", "callout"]
+from breachflow.rendering.inert import free
+
+Kind = Literal["title", "heading", "paragraph", "item", "row", "box", "urgent", "command"]
+
+MARKS: dict[str, Kind] = {
+    "# ": "title", "## ": "heading", "- ": "item", "> ": "box", "! ": "urgent", "$ ": "command",
+}  # fmt: skip
 
 
 class Block(Struct, frozen=True):
@@ -23,19 +29,15 @@ class Block(Struct, frozen=True):
 
 def parsed(source: str) -> list[Block]:
     """Return the blocks of a rendered template; empty lines separate nothing."""
-    return [_block(line.strip()) for line in source.splitlines() if line.strip()]
+    # Not splitlines: it breaks at characters that a template may well hold inside a line.
+    return [_block(line.strip()) for line in source.split("\n") if line.strip()]
 
 
 def _block(line: str) -> Block:
-    if line.startswith("# "):
-        return Block("title", line[2:].strip())
-    if line.startswith("## "):
-        return Block("heading", line[3:].strip())
-    if line.startswith("- "):
-        return Block("item", line[2:].strip())
-    if line.startswith("> "):
-        return Block("callout", line[2:].strip())
+    for mark, kind in MARKS.items():
+        if line.startswith(mark):
+            return Block(kind, free(line[len(mark) :].strip()))
     if line.startswith("| ") and line.endswith("|"):
-        term, _, value = line.strip("|").partition("|")
-        return Block("row", value.strip(), term.strip())
-    return Block("paragraph", line)
+        term, _, value = line[1:-1].partition("|")
+        return Block("row", free(value.strip()), free(term.strip()))
+    return Block("paragraph", free(line))

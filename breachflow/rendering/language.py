@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -33,47 +33,74 @@ def labels(lang: Lang) -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(source)
 
 
-def label(lang: Lang, group: str, key: str) -> str:
-    """Return the words for a key; a key without words is a fault that the tests find."""
-    return labels(lang)[group][key]
+@cache
+def edpb(lang: Lang) -> Mapping[str, Mapping[str, str]]:
+    """Return the words of the EDPB template in a language: sections, fields, options, why a field does not apply."""
+    source = files("breachflow.templates").joinpath(lang, "edpb.toml").read_text(encoding="utf-8")
+    return tomllib.loads(source)
 
 
 def when(at: datetime, zone: str, lang: Lang) -> str:
     """Return an instant as people of that language write it, in the organisation's zone, with the zone's city."""
     local = at.astimezone(ZoneInfo(zone))
-    day, month = DAYS[lang][local.weekday()], MONTHS[lang][local.month - 1]
     city = zone.rpartition("/")[2].replace("_", " ")
+    day = f"{DAYS[lang][local.weekday()]} {a_day(local.date(), lang)}"
+    of_city = f"(heure de {city})" if lang == "fr" else f"({city} time)"
+    return f"{day}{_at(local, lang)} {of_city}"
+
+
+def soon(at: datetime, zone: str, lang: Lang) -> str:
+    """Return an instant of the coming days, without year and zone: for an aside beside a full date."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{DAYS[lang][local.weekday()]} {a_day(local.date(), lang).rpartition(' ')[0]}{_at(local, lang)}"
+
+
+def stamp(at: datetime, zone: str, lang: Lang) -> str:
+    """Return day and time of an instant, without weekday and zone: for an aside beside a full date."""
+    local = at.astimezone(ZoneInfo(zone))
+    return a_day(local.date(), lang) + _at(local, lang)
+
+
+def _at(local: datetime, lang: Lang) -> str:
     if lang == "fr":
-        first = "1er" if local.day == 1 else str(local.day)
-        return f"{day} {first} {month} {local.year} à {local.hour}{NBSP}h{NBSP}{local.minute:02} (heure de {city})"
-    return f"{day} {local.day} {month} {local.year} at {local.hour:02}:{local.minute:02} ({city} time)"
+        return f" à {local.hour}{NBSP}h{NBSP}{local.minute:02}"
+    return f" at {local.hour:02}:{local.minute:02}"
 
 
 def day_of(at: datetime, zone: str, lang: Lang) -> str:
     """Return only the day of an instant."""
-    local = at.astimezone(ZoneInfo(zone))
-    first = "1er" if lang == "fr" and local.day == 1 else str(local.day)
-    return f"{first} {MONTHS[lang][local.month - 1]} {local.year}"
+    return a_day(at.astimezone(ZoneInfo(zone)).date(), lang)
+
+
+def a_day(day: date, lang: Lang) -> str:
+    """Return a day as people of that language write it."""
+    first = "1er" if lang == "fr" and day.day == 1 else str(day.day)
+    return f"{first} {MONTHS[lang][day.month - 1]} {day.year}"
 
 
 def lasting(length: timedelta, lang: Lang) -> str:
     """Return a length of time: days, hours and minutes; its absolute value where it is negative."""
     words = labels(lang)["words"]
-    seconds = abs(int(length.total_seconds()))
-    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3600, seconds % 3600 // 60
-    parts = []
-    if days:
-        parts.append(f"{days}{NBSP}{words['day']}")
-    if hours or days:
-        parts.append(f"{hours}{NBSP}{words['hour']}")
-    if not days:
-        parts.append(f"{minutes}{NBSP}{words['minute']}")
-    return " ".join(parts)
+    minutes = abs(int(length.total_seconds())) // 60
+    parts = [(minutes // 1440, "day"), (minutes % 1440 // 60, "hour"), (minutes % 60, "minute")]
+    if minutes >= 1440:
+        parts.pop()  # Minutes do not matter to a deadline that is days away.
+    shown = [f"{count}{NBSP}{words[unit]}" for count, unit in parts if count]
+    return " ".join(shown) or f"0{NBSP}{words['minute']}"
 
 
 def number(value: float, lang: Lang) -> str:
-    """Return a number with the language's thousands separator."""
-    return f"{value:,}".replace(",", NARROW if lang == "fr" else ",")
+    """Return a number with the language's thousands separator and decimal sign."""
+    written = f"{value:,}" if isinstance(value, int) else f"{value:,g}"
+    if lang != "fr":
+        return written
+    whole, point, rest = written.partition(".")
+    return whole.replace(",", NARROW) + ("," + rest if point else "")
+
+
+def cited(name: str, lang: Lang) -> str:
+    """Return the name of a source; French writes the EDPB's case numbers its own way."""
+    return name if lang != "fr" else re.sub(r"^EDPB (\S+) case (\d+)$", r"CEPD, lignes directrices \1, cas n° \2", name)
 
 
 def listed(items: Iterable[str], lang: Lang) -> str:
@@ -85,10 +112,14 @@ def listed(items: Iterable[str], lang: Lang) -> str:
 
 
 def typeset(text: str, lang: Lang) -> str:
-    """Return the text as the language sets it: in French fixed spaces before high signs, and curly apostrophes."""
+    """Return the text with the language's spacing and apostrophes.
+
+    French puts fixed spaces before high signs, inside guillemets, after "n°" and "art.", and around "§".
+    """
+    text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
     if lang != "fr":
         return text
-    text = re.sub(r"(?<=\w)'(?=\w)", "\N{RIGHT SINGLE QUOTATION MARK}", text)
     text = re.sub(r"[ \u00a0]([;!?])", NARROW + r"\1", text)
-    text = re.sub(r"[ \u00a0]:", NBSP + ":", text)
-    return re.sub(r"«[ \u00a0]?", "«" + NBSP, re.sub(r"[ \u00a0]?»", NBSP + "»", text))
+    text = re.sub(r"[ \u00a0]:(?!\S)", NBSP + ":", text)
+    text = re.sub(r"«[ \u00a0]?", "«" + NBSP, re.sub(r"[ \u00a0]?»", NBSP + "»", text))
+    return re.sub(r"\b(n°|art\.|§) (?=\d)", r"\1" + NBSP, re.sub(r" (?=§)", NBSP, text))

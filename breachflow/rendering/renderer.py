@@ -1,4 +1,4 @@
-"""The renderer: a sheet or a briefing meets the template of its audience and language, and becomes a file or a mail.
+"""The renderer: a worksheet or briefing meets the template of its audience and language, and becomes a file or a mail.
 
 An organisation may override templates by name. A broken override delays nothing: the shipped template is used, and the
 result says so.
@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import BaseLoader, Environment, FunctionLoader, StrictUndefined
+from jinja2 import BaseLoader, FunctionLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
+from msgspec.structs import replace
 
 from breachflow.core.assessment import Assessment
 from breachflow.core.briefing import briefing
 from breachflow.core.case import Case, Notice, Part
-from breachflow.core.drafting import Sheet, sheet
-from breachflow.core.edpb import filled
+from breachflow.core.drafting import Worksheet, worksheet
+from breachflow.core.drafting_edpb import as_json
+from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang, Organisation, Person
 from breachflow.rendering import formats, language
 from breachflow.rendering.blocks import Block, parsed
 from breachflow.rendering.inert import inert
+from breachflow.rendering.wording import Wording
 
 MEDIA = {
     "text": ("text/plain; charset=utf-8", ".txt"),
@@ -34,6 +37,8 @@ MEDIA = {
     "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", ".docx"),
     "json": ("application/json", ".json"),
 }
+
+LONGEST_SUBJECT = 180  # Mail programs show less; some gateways refuse more.
 
 
 class Mail(Struct, frozen=True, kw_only=True):
@@ -46,7 +51,7 @@ class Mail(Struct, frozen=True, kw_only=True):
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
-    """One draft as a file: its bytes, media type and the end of its name."""
+    """One draft as a file: its bytes, media type and the end of its name; why an override was not used, if so."""
 
     content: bytes
     media: str
@@ -60,6 +65,8 @@ class Renderer:
     def __init__(self, overrides: Path | None = None) -> None:
         self.overrides = overrides
         self._shipped = _environment(FunctionLoader(_shipped))
+        # Read anew each time: whoever mends a template sees it in the next mail.
+        self._own = _environment(FunctionLoader(lambda name: _own(overrides, name)), kept=0)
 
     def mail(
         self,
@@ -72,10 +79,12 @@ class Renderer:
     ) -> Mail:
         """Write the mail that this notice owes to this person, in the person's language."""
         lang = person.lang or organisation.languages[0]
-        brief = briefing(notice, case, organisation, answers, now)
-        blocks, reason = self._blocks(f"{lang}/mail.md.j2", lang, organisation.zone, brief=brief, person=person)
+        brief = briefing(notice, case, organisation, answers, now, person)
+        blocks, reason = self._blocks("mail", lang, organisation.zone, brief=brief, person=person)
         subject = next((block.text for block in blocks if block.kind == "title"), "breachflow")
         body = [block for block in blocks if block.kind != "title"]
+        if len(subject) > LONGEST_SUBJECT:
+            subject = subject[: LONGEST_SUBJECT - 1] + "…"
         return Mail(
             subject=subject, text=formats.text(body, lang), html=formats.page(blocks, lang), fallback_reason=reason
         )
@@ -91,64 +100,72 @@ class Renderer:
         *,
         lang: Lang,
         format: str,  # noqa: A002 - the name of the option everywhere else.
+        kind: Kind | None = None,
     ) -> Rendered:
-        """Render one draft; it always renders, and says on top where the duty is not proposed."""
-        stated = sheet(audience, case, part, organisation, answer, now)
+        """Render one draft; it always renders, and says on top where the duty is not proposed.
+
+        Without `kind` it is the notification that is due next. Raises `MissingExtra` where the format needs a package
+        that is not installed.
+        """
+        sheet = worksheet(case, part, organisation, answer, now, kind, audience=audience)
         media, suffix = MEDIA[format]
+        sentences, reason = self._sentences(sheet, lang)
         if format == "json":
-            content = msgspec.json.format(msgspec.json.encode(filled(stated, self._words(stated, lang))), indent=2)
-            return Rendered(content=content + b"\n", media=media, suffix=suffix)
-        template = "cnil" if audience == "edpb" else audience
-        blocks, reason = self._blocks(
-            f"{lang}/{template}.md.j2", lang, organisation.zone, sheet=stated, audience=audience
-        )
+            content = msgspec.json.format(msgspec.json.encode(as_json(sheet.fields, sentences)), indent=2)
+            return Rendered(content=content + b"\n", media=media, suffix=suffix, fallback_reason=reason)
+        blocks, reason = self._blocks(audience, lang, organisation.zone, sheet=sheet, sentences=sentences)
         return Rendered(content=_made(blocks, lang, format), media=media, suffix=suffix, fallback_reason=reason)
 
-    def _words(self, stated: Sheet, lang: Lang) -> dict[str, str]:
-        blocks, _ = self._blocks(f"{lang}/edpb.md.j2", lang, stated.organisation.zone, sheet=stated, audience="edpb")
-        return {block.term: block.text for block in blocks if block.kind == "row"}
+    def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
+        """Make the sentences that the form wants where nobody has written a text."""
+        blocks, reason = self._blocks("sentences", lang, sheet.organisation.zone, sheet=sheet)
+        return {block.term: block.text for block in blocks if block.kind == "row"}, reason
 
-    def _blocks(self, name: str, lang: Lang, zone: str, **values: Any) -> tuple[list[Block], str | None]:
-        own = self.overrides / name if self.overrides is not None else None
-        if own is None or not own.is_file():
+    def _blocks(self, template: str, lang: Lang, zone: str, **values: Any) -> tuple[list[Block], str | None]:
+        name = f"{lang}/{template}.md.j2"
+        if self.overrides is None or not (self.overrides / name).is_file():
             return _rendered(self._shipped, name, lang, zone, values), None
-        environment = _environment(FunctionLoader(lambda wanted: _own(self.overrides, wanted)))
         try:
-            return _rendered(environment, name, lang, zone, values), None
+            return _rendered(self._own, name, lang, zone, values), None
         except Exception as fault:  # noqa: BLE001 - answered: whatever is wrong with it, the shipped template is used.
             # A template of the organisation's is its to mend; the mail must go out meanwhile.
             reason = f"the organisation's template {name} failed ({type(fault).__name__}); the shipped one was used"
             return _rendered(self._shipped, name, lang, zone, values), reason
 
 
-def _environment(loader: BaseLoader) -> Environment:
+class NothingWritten(Exception):  # noqa: N818 - named for what happened.
+    """A template came out empty, or a mail without its subject: nobody could act on that."""
+
+
+def _environment(loader: BaseLoader, kept: int = 50) -> SandboxedEnvironment:
+    # Not escaped here: a value is made inert, and every format escapes the blocks for itself.
     environment = SandboxedEnvironment(
-        loader=loader, undefined=StrictUndefined, finalize=inert, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
+        loader=loader, undefined=StrictUndefined, finalize=inert, trim_blocks=True, lstrip_blocks=True,
+        autoescape=False, auto_reload=False, cache_size=kept,
+    )  # fmt: skip
     environment.globals.clear()
     return environment
 
 
-def _rendered(environment: Environment, name: str, lang: Lang, zone: str, values: Mapping[str, Any]) -> list[Block]:
-    source = environment.get_template(name).render(
-        **values,
-        label=lambda key, group: language.label(lang, group, key),
-        labels_of=lambda keys, group: language.listed((language.label(lang, group, key) for key in keys), lang),
-        when=lambda at: language.when(at, zone, lang),
-        day_of=lambda at: language.day_of(at, zone, lang),
-        lasting=lambda length: language.lasting(length, lang),
-        number=lambda value: language.number(value, lang),
-        listed=lambda items: language.listed(items, lang),
-        measures=lambda keys: [key if key in language.labels(lang)["measure"] else "other" for key in keys],
-    )
-    return parsed(language.typeset(source, lang))
+def _rendered(
+    environment: SandboxedEnvironment, name: str, lang: Lang, zone: str, values: Mapping[str, Any]
+) -> list[Block]:
+    made = environment.get_template(name).render(**values, **Wording(lang, zone).functions())
+    blocks = [block if block.kind == "command" else _typeset(block, lang) for block in parsed(made)]
+    if not blocks or ("brief" in values and (blocks[0].kind != "title" or len(blocks) == 1)):
+        raise NothingWritten(name)
+    return blocks
+
+
+def _typeset(block: Block, lang: Lang) -> Block:
+    return replace(block, text=language.typeset(block.text, lang), term=language.typeset(block.term, lang))
 
 
 def _made(blocks: list[Block], lang: Lang, form: str) -> bytes:
     if form == "pdf":
         return formats.pdf(blocks, lang)
     if form == "docx":
-        return formats.docx(blocks)
+        return formats.docx(blocks, lang)
     made = formats.page(blocks, lang) if form == "html" else formats.text(blocks, lang)
     return made.encode()
 

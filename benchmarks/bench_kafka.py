@@ -184,7 +184,9 @@ def processes(place: House, server: PostgresServer, workers: int, number: int) -
     place.server.produce(place.topic, [event(number) for number in range(EVENTS)])
     began = at = time.perf_counter()
     with place.store() as store:
-        while (count := store.counts().events) < EVENTS:
+        count = 0
+        while count < EVENTS:
+            count = sum(row.next_offset for row in store.positions(place.group) if row.topic == place.topic)
             at = time.perf_counter()
             if count == 0:
                 began = at

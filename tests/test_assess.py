@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from breachflow.core.assess import assess, combined
 from breachflow.core.assessment import DEFAULT_RISK_POLICY, RiskPolicy
+from breachflow.core.backtest import shipped
 from breachflow.core.facts import ASSESSED, DATA_KINDS, FINDINGS, INCIDENT_TYPES, PEOPLE_KINDS, Facts
+from breachflow.core.facts import known as known_facts
 from breachflow.core.reading import contradictions
 from breachflow.core.worse import NUMBERS, ORDER, SETS
 
@@ -44,10 +46,17 @@ ordinary = {
 }  # fmt: skip
 
 
+PUBLISHED = [dict(known_facts(case.facts)) for case in shipped()]
+
+
 @st.composite
 def facts(draw):
-    """Any facts at all, and often ones near the borders where the answer turns."""
+    """Any facts at all, published cases with a few facts changed, and often ones near the borders."""
     chosen = draw(st.fixed_dictionaries({}, optional=values))
+    if draw(st.integers(0, 2)) == 0:
+        published = draw(st.sampled_from(PUBLISHED))
+        few = draw(st.lists(st.sampled_from(sorted(chosen)), max_size=4)) if chosen else []
+        return Facts(**{**published, **{name: chosen[name] for name in few}})
     if draw(st.booleans()):
         kept = draw(st.lists(st.sampled_from(sorted(ordinary)), unique=True, min_size=8))
         chosen = chosen | {name: ordinary[name] for name in kept}
@@ -240,6 +249,15 @@ def test_a_known_answer_is_told_from_a_precautionary_one():
     assert quick(Facts(**ordinary)).basis == "established"
     assert quick(Facts(**{**ordinary, "deletion_confirmed": None})).basis == "precautionary"
     assert quick(Facts(**{**ordinary, "data": ("health",), "recipient": "public"})).basis == "established"
+
+
+def test_a_contradiction_is_read_the_worse_way_and_said():
+    """Well-typed facts that contradict each other are no error; the answer names them."""
+    answer = quick(Facts(**{**ordinary, "confidentiality": False, "exfiltration": "confirmed", "recipient": "public"}))
+    assert answer.notify_authority
+    assert [one.facts for one in answer.reasons if one.rule == "not-shown-harmless"] == [
+        ("confidentiality", "exfiltration")
+    ]
 
 
 def test_scopes_are_assessed_one_by_one():

@@ -18,7 +18,7 @@ from breachflow.core.assessment import DEFAULT_RISK_POLICY, Assessment, Reason, 
 from breachflow.core.enisa import severity
 from breachflow.core.facts import FINDINGS, Facts, Scope
 from breachflow.core.flips import flips as flips_of
-from breachflow.core.questions import unknown
+from breachflow.core.questions import ASKED, unknown
 from breachflow.core.reading import Reading
 from breachflow.core.rules import NOT_RULED_OUT, open_reason
 from breachflow.core.verdict import Answer, verdict
@@ -124,6 +124,10 @@ def scoped(facts: Facts, scope: Scope) -> Facts:
     return replace(facts, scopes=None, **own)
 
 
+# A finding that is absent is no open one: it speaks only where it was made.
+_NAMED = tuple(name for name in ASKED if name not in FINDINGS)
+
+
 def _each(facts: Facts) -> list[Facts]:
     return [scoped(facts, scope) for scope in facts.scopes] if facts.scopes else [facts]
 
@@ -142,8 +146,9 @@ def _known_first(reasons: list[Reason], facts: Facts) -> tuple[Reason, ...]:
     """Put what the known facts carry first, and say of the rest that it is only not ruled out."""
     known: list[Reason] = []
     open_: list[Reason] = []
+    missing = {name for name in _NAMED if getattr(facts, name) in (None, "undeterminable")}
     for one in reasons:
-        if any(getattr(facts, name) in (None, "undeterminable") for name in one.facts if name not in FINDINGS):
+        if not missing.isdisjoint(one.facts):
             open_.append(open_reason(one.rule, *one.facts))
         else:
             (open_ if one.because.startswith(NOT_RULED_OUT) else known).append(one)
@@ -151,6 +156,8 @@ def _known_first(reasons: list[Reason], facts: Facts) -> tuple[Reason, ...]:
 
 
 def _deciding_first(asked: tuple[str, ...], deciding: list[str]) -> tuple[str, ...]:
+    if not deciding:
+        return asked
     return tuple(sorted(asked, key=lambda name: name not in deciding))
 
 

@@ -27,8 +27,9 @@ SECRETS = frozenset({"credentials", "credentials_hashed", "account_access"})
 
 def unknown(facts: Facts, read: Reading, risk: Risk) -> tuple[str, ...]:
     """Return the facts that matter here and nobody has established; last, those that can never be known."""
-    names = [name for name in ASKED if getattr(facts, name) in (None, "undeterminable") and _matters(name, read, risk)]
-    return tuple(sorted(names, key=lambda name: getattr(facts, name) == "undeterminable"))
+    asked = [name for name in ASKED if getattr(facts, name) is None and _matters(name, read, risk)]
+    never = [name for name in ASKED if getattr(facts, name) == "undeterminable" and _matters(name, read, risk)]
+    return (*asked, *never)
 
 
 def _matters(name: str, read: Reading, risk: Risk) -> bool:

@@ -171,6 +171,13 @@ def reason(rule: str, *facts: str) -> Reason:
 
 
 @cache
+def contradiction(*facts: str) -> Reason:
+    """Return that nothing is shown by facts of which one contradicts the other: they are read the worse way."""
+    said = reason("not-shown-harmless", *facts)
+    return replace(said, because=f"{', '.join(facts)}: what contradicts itself is read the worse way. {said.because}")
+
+
+@cache
 def open_reason(rule: str, *facts: str) -> Reason:
     """Return what a rule would say of facts that may be so and are not known to be."""
     said = reason(rule, *facts)

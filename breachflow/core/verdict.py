@@ -20,7 +20,7 @@ from breachflow.core.harmless import (
 )
 from breachflow.core.high_risk import high_from_disclosure, high_from_disturbance
 from breachflow.core.reading import Reading, contradictions
-from breachflow.core.rules import reason
+from breachflow.core.rules import contradiction, reason
 from breachflow.law.profiles import PROFILES
 
 
@@ -95,8 +95,8 @@ def _why_notified(
         found.append(reason("unavailable", "availability", "backup", "service_impact"))
     if altered:
         found.append(reason("altered", "integrity", "alteration"))
-    # Facts that contradict each other are read the worse way: what they would show is not shown.
-    found.append(reason("not-shown-harmless", *contradictions(facts)))
+    against = contradictions(facts)
+    found.append(contradiction(*against) if against else reason("not-shown-harmless"))
     return found
 
 

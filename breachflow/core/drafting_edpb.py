@@ -7,27 +7,23 @@ asks for a text that nobody wrote, the draft's language makes a sentence of the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from breachflow.core import drafting_sequel
 from breachflow.core.drafting_form import Field, Form
 from breachflow.core.drafting_lists import (
     DATA,
     DISCOVERED,
     EXFILTRATION,
-    HARMS,
     INCIDENTS,
     LETTERS,
     MEASURES_BEFORE,
-    MEASURES_PREVENT,
-    OUTCOME,
     PEOPLE,
     PROTECTION,
-    SEVERITY,
     SIZES,
+    letter_of,
 )
-from breachflow.core.drafting_material import Material
+from breachflow.core.drafting_material import Material, local_day, not_affected
 from breachflow.core.instants import iso_z
 from breachflow.core.organisation import Rank
 
@@ -51,10 +47,10 @@ def fields(material: Material) -> dict[int, Field]:
     _timeline(material, form)
     _nature(material, form)
     _people_and_data(material, form)
-    _consequences(material, form)
-    _assessment(material, form)
-    _informed(material, form)
-    _elsewhere(material, form)
+    drafting_sequel.consequences(material, form)
+    drafting_sequel.assessment(material, form)
+    drafting_sequel.information(material, form)
+    drafting_sequel.elsewhere(material, form)
     _sub_type(material, form)
     return {number: form.fields[number] for number in sorted(form.fields)}
 
@@ -134,7 +130,7 @@ def _timeline(m: Material, form: Form) -> None:
     began, ended = facts.occurred_from, facts.occurred_to
     if began is not None:
         ongoing = ended is None and (facts.ongoing is True or basis == "ongoing")
-        one_day = basis == "exact" if ended is None else _day(began, m) == _day(ended, m)
+        one_day = basis == "exact" if ended is None else local_day(began, m) == local_day(ended, m)
         when = "c" if ongoing else "a" if one_day else "b" if ended is not None else "e"
         form.say(44, when, known=when != "e")
         form.say(46, iso_z(began))
@@ -161,7 +157,7 @@ def _timeline(m: Material, form: Form) -> None:
         form.skip([52], "found_ourselves")
     else:
         told = facts.reported_at or min((c.at for c in m.case.candidates), default=m.case.opened_at)
-        form.say(52, _day(told, m), known=found is not None)
+        form.say(52, local_day(told, m), known=found is not None)
     form.say(53, facts.text_timeline)
 
 
@@ -186,24 +182,25 @@ def _nature(m: Material, form: Form) -> None:
         _choose(form, 56, facts.exfiltration, EXFILTRATION, "e")
         _choose(form, 57, facts.protection, PROTECTION, "e")
     else:
-        form.skip([56, 57], _not("confidentiality", m))
+        form.skip([56, 57], not_affected("confidentiality", m))
     if "b" in form.value(55):
         # The template has no "to be determined" here; without evidence of wrong use the first value is the true one.
         _choose(form, 58, facts.alteration, {"no_wrong_use": "a", "reversible": "b", "irreversible": "c"}, "a")
     else:
-        form.skip([58], _not("integrity", m))
+        form.skip([58], not_affected("integrity", m))
     if "c" in form.value(55):
         lost = facts.permanent_loss
         form.say(59, "b" if lost is True else "a" if lost is False else "c", known=lost is not None)
     else:
-        form.skip([59], _not("availability", m))
+        form.skip([59], not_affected("availability", m))
     form.say(60, [LETTERS[INCIDENTS.index(kind)] for kind in m.types] or ["x"], known=bool(m.types))
     origin, intent = facts.origin, facts.intent
     pairs = {("internal", "accidental"): "a", ("internal", "malicious"): "b",
              ("external", "accidental"): "c", ("external", "malicious"): "d"}  # fmt: skip
     cause = "f" if "undeterminable" in (origin, intent) else pairs.get((origin or "", intent or ""), "e")
     form.say(61, cause, known=cause != "e")
-    form.write(62, facts.text_nature, "nature", known=bool(m.types))
+    # The kind of incident alone is no description: what happened is still to be told.
+    form.write(62, facts.text_nature, "nature", known=False)
     form.write(63, facts.text_systems, "systems", known=bool(m.case.assets))
 
 
@@ -217,126 +214,8 @@ def _people_and_data(m: Material, form: Form) -> None:
     form.write(71, facts.text_data, "data", known=bool(kinds) and "unknown" not in kinds)
     _count(form, 72, 73, facts.records_count, facts.records_count_basis)
     before = facts.measures_before
-    form.say(75, sorted({_of(name, MEASURES_BEFORE) for name in before or ("other",)}), known=before is not None)
+    form.say(75, sorted({letter_of(name, MEASURES_BEFORE) for name in before or ("other",)}), known=before is not None)
     form.write(76, facts.text_measures_before, "before", known=before is not None)
-
-
-def _consequences(m: Material, form: Form) -> None:
-    facts = m.facts
-    for letter, number, side, names, open_ in (
-        ("a", 79, "confidentiality", ("beyond_need", "linked", "other_purposes", "other"), "e"),
-        ("b", 81, "integrity", ("outdated", "other_data", "other"), "d"),
-        ("c", 83, "availability", ("no_access", "disruption", "other"), "d"),
-    ):
-        if letter not in form.value(55):
-            form.skip([number, number + 1], _not(side, m))
-            continue
-        named: tuple[str, ...] = getattr(facts, f"consequences_{side}") or ()
-        form.say(number, sorted({_of(name, names) for name in named}) or [open_], known=bool(named))
-        own = [name for name in named if name not in names]
-        if _of("other", names) in form.value(number):
-            form.write(number + 1, facts.text_consequences or "; ".join(own), "unknown", known=False)
-        else:
-            form.skip([number + 1], "no_other_consequence")
-    harms = facts.harms or ()
-    form.say(85, sorted({_of(name, HARMS, "n") for name in harms}) or ["o"], known=bool(harms))
-    if "n" in form.value(85):
-        own = [name for name in harms if name not in HARMS]
-        form.write(86, facts.text_harms or "; ".join(own), "unknown", known=False)
-    else:
-        form.skip([86], "no_other_harm")
-
-
-def _assessment(m: Material, form: Form) -> None:
-    # A precautionary answer concedes nothing: the assessment goes on (fields 87 d and 89 d).
-    form.say(87, "d" if m.precaution else SEVERITY[m.answer.severity.band], known=not m.precaution)
-    form.say(89, "d" if m.precaution else OUTCOME[m.answer.risk], known=not m.precaution)
-    form.write(90, m.facts.text_assessment, "assessment", known=not m.precaution)
-    form.write(92, None, "measures", known=bool(m.facts.measures_taken))
-    prevent = m.facts.measures_prevent
-    form.say(94, sorted({_of(name, MEASURES_PREVENT) for name in prevent or ("other",)}), known=prevent is not None)
-    form.write(95, m.facts.text_measures_prevent, "prevent", known=prevent is not None)
-
-
-def _informed(m: Material, form: Form) -> None:
-    facts, answer, decided = m.facts, m.answer, m.part.informed
-    if m.informed is not None:
-        form.say(97, "a")
-        form.say(98, _day(m.informed.at, m))
-        form.skip([99], "already_informed")
-        form.skip([100, 101], "informed")
-        # That everybody was told is only ever said where somebody has counted.
-        counted = m.informed.count is not None and m.informed.count == facts.people_count
-        everybody = facts.informed_all if facts.informed_all is not None else True if counted else None
-        form.say(102, "a" if everybody else "b", known=everybody is not None)
-        if everybody:
-            form.skip([103], "all_informed")
-        else:
-            form.write(103, facts.not_informed_reason, "unknown", known=False)
-        stated = facts.informed_means
-        named = (stated,) if isinstance(stated, str) else stated or ()
-        means = {"individual": "a", "public": "b"}
-        form.say(104, sorted({means.get(name, "c") for name in named}) or [means.get(answer.inform_how, "a")],
-                 known=bool(named) or bool(m.informed.means))  # fmt: skip
-        if "c" in form.value(104):
-            form.say(105, "; ".join(name for name in named if name not in means) or m.informed.means)
-        else:
-            form.skip([105], "means_listed")
-        form.write(106, None, "content", known=True)
-        return
-    form.skip([98, 102, 103, 104, 105, 106], "not_informed_yet")
-    point = decided.exemption if decided is not None else answer.exemption if not m.precaution else None
-    if point in ("a", "b", "c") and (decided is not None or point != "c"):
-        form.say(97, "e")
-        form.say(100, point)
-        form.write(101, decided.reason if decided is not None else None, "assessment", known=True)
-        form.skip([99], "not_to_be_informed")
-        return
-    form.skip([100, 101], "no_exemption")
-    if decided is None and facts.inform_planned_at is not None:
-        form.say(97, "b")
-        form.say(99, _day(facts.inform_planned_at, m))
-    elif decided is None and m.precaution:
-        form.say(97, "c", known=False)
-        form.skip([99], "not_decided_yet")
-    elif decided is None and answer.inform_people:
-        form.say(97, "b1")
-        form.say(99, None)
-    else:
-        form.say(97, "d")
-        form.skip([99], "not_to_be_informed")
-
-
-def _elsewhere(m: Material, form: Form) -> None:
-    facts, home = m.facts, m.controller.country
-    lodged = facts.complaint is not None and facts.complaint.lodged_at is not None
-    form.say(109, "a" if lodged else "c", known=lodged)
-    others = facts.other_authorities
-    form.say(110, "c" if others is None else "a" if others else "b", known=others is not None)
-    if others:
-        form.say(111, "; ".join(" ".join(part for part in (other.name, other.reference) if part) for other in others))
-    elif lodged and facts.complaint is not None:
-        form.say(111, facts.complaint.reference)
-    else:
-        form.skip([111], "no_other_authority")
-    countries = facts.countries
-    abroad = [country for country in countries or () if country != home]
-    form.say(113, "c" if countries is None else "a" if abroad else "b", known=countries is not None)
-    if abroad:
-        form.say(114, m.controller.authority)
-        form.say(115, [home])
-        form.say(116, list(countries or ()))
-        form.say(117, dict(facts.people_by_country or {}))
-        form.say(118, [m.controller.authority])
-    else:
-        form.skip([114, 115, 116, 117, 118], "not_cross_border")
-    form.skip([120, 121, 122, 123], "in_the_eea")
-    form.skip([125, 126], "person_attaches")
-
-
-def _not(side: str, m: Material) -> str:
-    """Why a field on this side does not apply: it is not affected, or nobody has shown that it is."""
-    return f"not_{side}" if getattr(m.facts, side) is False else f"{side}_not_shown"
 
 
 def _choose(form: Form, number: int, value: str | None, letters: Mapping[str, str], otherwise: str) -> None:
@@ -351,17 +230,6 @@ def _count(form: Form, basis: int, number: int, count: int | None, stated: str |
     else:
         form.say(basis, "a" if stated == "exact" else "b")
         form.say(number, count)
-
-
-def _of(name: str, names: tuple[str, ...], otherwise: str | None = None) -> str:
-    if name in names:
-        return LETTERS[names.index(name)]
-    return otherwise if otherwise is not None else LETTERS[names.index("other")]
-
-
-def _day(at: datetime, m: Material) -> str:
-    """Return the day as people in the organisation's zone had it."""
-    return at.astimezone(ZoneInfo(m.organisation.zone)).date().isoformat()
 
 
 def as_json(form: Mapping[int, Field], words: Mapping[str, str]) -> dict[str, Any]:

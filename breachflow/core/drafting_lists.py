@@ -55,3 +55,8 @@ PROTECTION = {"intact": "a", "weak": "b", "none": "c", "undeterminable": "d"}
 SIZES = {"0-9": "a", "1-9": "a", "10-49": "b", "50-249": "b", "250-999": "c", "1000+": "c"}
 SEVERITY = {"low": "a", "medium": "b", "high": "c", "very_high": "c"}
 OUTCOME = {"high": "a", "risk": "b", "unlikely": "c"}
+
+
+def letter_of(name: str, names: tuple[str, ...], otherwise: str = "other") -> str:
+    """Return the letter of a word in the template's order; a person's own word is "other"."""
+    return LETTERS[names.index(name if name in names else otherwise)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from breachflow.core.assessment import Assessment, Reason
-from breachflow.core.case import Case, Clock, Filing, InformedPeople, Part, Stage, facts_of
+from breachflow.core.case import Case, Clock, Filing, InformedPeople, Part, facts_of
 from breachflow.core.facts import Facts, incident_types
 from breachflow.core.organisation import Controller, Organisation, Person, Rank
 from breachflow.core.rules import NOT_RULED_OUT
@@ -91,7 +92,7 @@ def material(
     clock = _clock(case, part, "gdpr-art33-2" if processor else "gdpr-art33")
     following = _clock(case, part, "cnil-complement") if filings else clock
     return Material(
-        kind=kind or _due(case, filings),
+        kind=kind or _due(filings, answer),
         case=case,
         part=part,
         controller=controller,
@@ -154,11 +155,22 @@ def answer_by(clock: Clock | None, now: datetime) -> datetime | None:
     return next((at for room in (ROOM_TO_DECIDE, ROOM_TO_FILE) if (at := clock.act_by - room) > now), None)
 
 
-def _due(case: Case, filings: list[Filing]) -> Kind:
+def _due(filings: list[Filing], answer: Assessment) -> Kind:
     if not filings:
         return "initial"
-    return "withdrawal" if case.stage is Stage.DISMISSED else "complement"
+    # What has turned out to be no breach of personal data is withdrawn, EDPB 9/2022 II.C.
+    return "complement" if answer.register else "withdrawal"
 
 
 def _clock(case: Case, part: Part, regime: str) -> Clock | None:
     return next((c for c in case.clocks if c.regime == regime and c.controller == part.controller), None)
+
+
+def not_affected(side: str, material: Material) -> str:
+    """Why fields on this side do not apply: it is not affected, or nobody has shown that it is."""
+    return f"not_{side}" if getattr(material.facts, side) is False else f"{side}_not_shown"
+
+
+def local_day(at: datetime, material: Material) -> str:
+    """Return the day as people in the organisation's zone had it."""
+    return at.astimezone(ZoneInfo(material.organisation.zone)).date().isoformat()

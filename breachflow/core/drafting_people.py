@@ -63,7 +63,9 @@ def named(facts: Facts) -> tuple[str, ...]:
 
 def risks(facts: Facts) -> tuple[str, ...]:
     """Return what people risk; nothing about misuse where confidentiality is known to be kept."""
-    found = [*_concerns(named(facts)), "control"] if facts.confidentiality is not False else []
+    found = _concerns(named(facts)) if facts.confidentiality is not False else []
+    if facts.confidentiality is True:
+        found.append("control")
     return (*found, *(side for side in ("availability", "integrity") if getattr(facts, side) is True))
 
 

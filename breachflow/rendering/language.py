@@ -117,9 +117,11 @@ def typeset(text: str, lang: Lang) -> str:
     French puts fixed spaces before high signs, inside guillemets, after "n°" and "art.", and around "§".
     """
     text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
+    # A telephone number stays on one line.
+    text = re.sub(r"\+?\d+(?: \d{1,3}){3,}", lambda number: number.group().replace(" ", NBSP), text)
     if lang != "fr":
         return text
     text = re.sub(r"[ \u00a0]([;!?])", NARROW + r"\1", text)
     text = re.sub(r"[ \u00a0]:(?!\S)", NBSP + ":", text)
     text = re.sub(r"«[ \u00a0]?", "«" + NBSP, re.sub(r"[ \u00a0]?»", NBSP + "»", text))
-    return re.sub(r"\b(n°|art\.|§) (?=\d)", r"\1" + NBSP, re.sub(r" (?=§)", NBSP, text))
+    return re.sub(r"(\bn°|\bart\.|§) (?=\d)", r"\1" + NBSP, re.sub(r" (?=§)", NBSP, text))

@@ -59,6 +59,7 @@ class Wording:
             "source": self.source,
             "measure": self.measure,
             "measures": self.measures,
+            "short": self.short,
             "stamp": self.stamp,
             "question": self.question,
             "asked": self.asked,
@@ -149,6 +150,11 @@ class Wording:
         """Return several measures as sentences one after the other."""
         told = (self.measure(one) for one in taken)
         return " ".join(words if words.endswith((".", "!", "?", "…")) else f"{words}." for words in told)
+
+    @staticmethod
+    def short(text: str, most: int) -> str:
+        """Return a text cut where a page has no more room."""
+        return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
     def question(self, fact: str) -> str:
         """Return the question that a missing fact asks."""

@@ -138,7 +138,7 @@ def test_the_reasons_for_a_delay_are_asked_for_once_it_is_late():
     case = case_of(LEAK, aware=START)
     assert "Motifs du retard" not in words(case, now=START + hours(71))
     late = words(case, now=START + hours(73))
-    assert "Le délai de 72 heures est dépassé" in late[:600]
+    assert "Le délai de notification est dépassé" in late[:600]
     assert "Motifs du retard\u00a0: à renseigner avant le dépôt\u00a0: obligatoire" in late
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from drafted import (
@@ -18,8 +19,22 @@ from drafted import (
 )
 
 from breachflow.core import drafting_people
-from breachflow.core.drafting_material import Said
-from breachflow.core.facts import ASSESSED, DATA_KINDS, INCIDENT_TYPES, PEOPLE_KINDS
+from breachflow.core.assessment import AnswerBasis, CnilSeverity, Risk
+from breachflow.core.briefing import Doing
+from breachflow.core.case import NoticeKind, Stage
+from breachflow.core.drafting_lists import HARMS, MEASURES_BEFORE, MEASURES_PREVENT
+from breachflow.core.drafting_material import Kind, Said
+from breachflow.core.facts import (
+    ASSESSED,
+    DATA_KINDS,
+    INCIDENT_TYPES,
+    PEOPLE_KINDS,
+    DiscoveredBy,
+    Exfiltration,
+    Protection,
+    Recipient,
+)
+from breachflow.core.organisation import Rank
 from breachflow.core.rules import RULES
 from breachflow.law.citations import CITATIONS
 from breachflow.law.regimes import REGIMES
@@ -41,6 +56,15 @@ def test_both_languages_have_every_key():
     assert set(fr["rule"]) == set(RULES)
     assert set(fr["regime"]) == set(REGIMES)
     assert set(fr["fact"]) == {*ASSESSED, "any"}
+    for group, keys in {
+        "risk": Risk, "basis": AnswerBasis, "kind": NoticeKind, "form_kind": Kind, "who": Rank, "does": Doing,
+        "recipient": Recipient, "exfiltration": Exfiltration, "protection": Protection, "discovered": DiscoveredBy,
+        "cnil_severity": CnilSeverity,
+    }.items():  # fmt: skip
+        assert set(fr[group]) == set(get_args(keys)), group
+    assert set(fr["stage"]) == {stage.value for stage in Stage}
+    assert set(fr["harm"]) == set(HARMS)
+    assert set(fr["measure"]) == {*MEASURES_BEFORE, *MEASURES_PREVENT}
     concerns = set(drafting_people.CONCERNS)
     assert concerns <= set(fr["risk_to_you"])
     assert concerns <= set(fr["advice"])
@@ -74,6 +98,7 @@ def test_a_rule_or_fact_without_words_stops_nothing():
     assert typeset(words_.reason(new), "fr").replace("\u00a0", " ") == (
         "RGPD, art. 33, § 1\u202f; CEPD, lignes directrices 01/2021, cas n° 7."
     )
+    assert words_.label("regime-of-tomorrow", "regime") == "autre"
     assert words_.question("of_tomorrow") == "Un renseignement nécessaire à l'évaluation manque encore."
 
 

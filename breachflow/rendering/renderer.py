@@ -109,12 +109,13 @@ class Renderer:
         """
         sheet = worksheet(case, part, organisation, answer, now, kind, audience=audience)
         media, suffix = MEDIA[format]
-        sentences, reason = self._sentences(sheet, lang)
+        sentences, worded = self._sentences(sheet, lang)
         if format == "json":
             content = msgspec.json.format(msgspec.json.encode(as_json(sheet.fields, sentences)), indent=2)
-            return Rendered(content=content + b"\n", media=media, suffix=suffix, fallback_reason=reason)
+            return Rendered(content=content + b"\n", media=media, suffix=suffix, fallback_reason=worded)
         blocks, reason = self._blocks(audience, lang, organisation.zone, sheet=sheet, sentences=sentences)
-        return Rendered(content=_made(blocks, lang, format), media=media, suffix=suffix, fallback_reason=reason)
+        made = _made(blocks, lang, format)
+        return Rendered(content=made, media=media, suffix=suffix, fallback_reason=reason or worded)
 
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""

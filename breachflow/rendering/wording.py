@@ -83,7 +83,7 @@ class Wording:
 
     def label(self, key: str, group: str) -> str:
         """Return the words for a key."""
-        return self._labels[group][key]
+        return self._labels[group].get(key) or self._labels["words"]["other"]
 
     def labels_of(self, keys: Iterable[str], group: str) -> str:
         """Return the words for several keys as a sentence lists them."""

@@ -14,7 +14,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.clock import derived
 from breachflow.core.facts import DATA_KINDS, FACT_NAMES, INCIDENT_TYPES
 from breachflow.core.organisation import Asset, Controller, Organisation, Person
-from breachflow.core.parts import assessed, judged
+from breachflow.core.parts import assessed, judged, parts_of
 from breachflow.core.rules import RULES
 from breachflow.law.profiles import DEFAULT
 from breachflow.law.regimes import REGIMES
@@ -69,24 +69,18 @@ def case_of(facts: dict, *, now: datetime = START, house: Organisation = HOUSE, 
             filed: Filing | None = None, part: Part | None = None, **changes) -> Case:  # fmt: skip
     """A case that was opened at `START`, as it stands at `now`."""
     charter = Charter(house)
-    one = part or Part(controller=house.default.id, role=facts.get("role"))
-    scopes = facts.get("scopes")
-    parts = (one,)
-    if scopes:
-        parts = tuple(
-            Part(controller=house.default.id, processing=scope.get("processing"), role=scope.get("role"))
-            for scope in scopes
-        )
+    known = {
+        name: Known(value=value, origin=f"event:soc/test/1#/facts/{name}", at=START, confidence="extracted")
+        for name, value in facts.items()
+    }
+    parts = (part,) if part else parts_of(known, (), None, charter)
     if filed is not None:
         parts = tuple(replace(part, filings=(filed,)) for part in parts)
     values = {
         "id": "BF-261124-TEST", "version": 3, "title": "Something happened", "source": "soc/test", "opened_at": START,
         "stage": Stage.SUSPECTED if aware is None else Stage.CONFIRMED, "parts": parts, "profile": DEFAULT,
         "triage_from": START, "assets": ("contrats-01",),
-        "facts": {
-            name: Known(value=value, origin=f"event:soc/test/1#/facts/{name}", at=START, confidence="extracted")
-            for name, value in facts.items()
-        },
+        "facts": known,
         "candidates": (Candidate(at=START, kind="detection", origin="event:soc/test/1", recorded_at=START),),
         "aware": Awareness(at=aware, by="dpo", reason="confirmed by the logs", recorded_at=aware) if aware else None,
     }  # fmt: skip

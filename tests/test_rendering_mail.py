@@ -16,6 +16,7 @@ from drafted import (
     mailed,
     words,
 )
+from msgspec.structs import replace
 
 from breachflow.core.case import Exempted, Part, Stage
 
@@ -143,6 +144,17 @@ def test_several_controllers_are_told_apart():
     assert "Roulavie Assurances SA et Roulavie Services SAS" in mail.subject
     assert "--controller services" in mail.text
     assert "Motifs, pour Roulavie Services SAS" in mail.text
+
+
+def test_a_controller_with_two_processings_is_told_with_one_command_to_file():
+    """One of the two proposes to notify: nobody is offered not to."""
+    parts = (Part(controller="assurances", processing="paie"), Part(controller="assurances", processing="contrats"))
+    case = case_of(LEAK, aware=START, parts=parts)
+    harmless = replace(case.parts[0].proposal, notify_authority=False)
+    case = replace(case, parts=(replace(case.parts[0], proposal=harmless), case.parts[1]))
+    lines = commands(mailed(case, "rung"))
+    assert sum(" filed " in line for line in lines) == 1
+    assert not any(" exempt " in line for line in lines)
 
 
 def test_a_decision_not_to_notify_is_told_to_the_board():

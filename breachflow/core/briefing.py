@@ -116,7 +116,7 @@ def briefing(
         deadlines=deadlines,
         opinions=tuple(
             Opinion(
-                controller=names.get(ident, ident),
+                controller=_called(ident, names),
                 answer=answer,
                 reasons=tuple(said(reason) for reason in answer.reasons[:MOST_REASONS]),
             )
@@ -135,6 +135,12 @@ def briefing(
         if notice.kind in ("alarm", "climb") or notice.tried
         else (),
     )
+
+
+def _called(ident: str, names: Mapping[str, str]) -> str:
+    """Return the controller's name; a second processing of the same one stands behind it in brackets."""
+    controller, bracket, processing = ident.partition(" (")
+    return names.get(controller, controller) + bracket + processing
 
 
 def _first(notice: Notice, deadlines: tuple[Deadline, ...]) -> Deadline | None:
@@ -190,8 +196,8 @@ def _ending(case: Case, clock: Clock, person: Person, now: datetime) -> list[Com
         late = ' --reason "…"' if now > clock.act_by else ""
         line = f"filed {case.id} --reference …{whose} {by}{late}"
         filed = Command(does="filed", line=line, controller=clock.controller)
-        part = next((part for part in case.parts if part.controller == clock.controller), None)
-        if part is None or part.proposal is None or part.proposal.notify_authority:
+        own = [part.proposal for part in case.parts if part.controller == clock.controller]
+        if not own or any(proposal is None or proposal.notify_authority for proposal in own):
             return [filed]
         # Two people: the DPO advises, the controller decides.
         advises, decides = ("…", person.id) if person.rank not in ("dpo", "deputy") else (person.id, "…")

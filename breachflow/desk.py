@@ -22,7 +22,8 @@ class Folder:
     def lay(self, case: str, name: str, content: bytes) -> str:
         """Keep this draft, replacing an older one of that name; return the path where it lies, on disk for good."""
         folder = self.root / file_name(case)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # The mode holds for the last folder of a path only.
+        folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / file_name(name)
         # One half-written name per process and thread: two that draft the same case never write into one file.
         half = folder / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}"

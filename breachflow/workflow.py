@@ -187,8 +187,16 @@ class Workflow:
                 self._compose(notice, change.case)
 
     def assessments(self, case: Case, *, flips: bool = False) -> dict[str, Assessment]:
-        """Return the whole assessment of each part of the case, by controller."""
-        return {part.controller: assessed(case, part, self.charter, flips=flips) for part in case.parts}
+        """Return the whole assessment of each part of the case, by controller (and processing, from the second on)."""
+        answers: dict[str, Assessment] = {}
+        for part in case.parts:
+            name = (
+                part.controller
+                if part.controller not in answers
+                else f"{part.controller} ({part.processing or part.scope})"
+            )
+            answers[name] = assessed(case, part, self.charter, flips=flips)
+        return answers
 
     def _take_in(self, records: Sequence[Record], positions: Sequence[Position]) -> tuple[Fate, ...]:
         now = self.now()

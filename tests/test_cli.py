@@ -153,6 +153,10 @@ def test_an_illegal_move_says_which_are_open(case, run):
         (("deadline", "--aware", "yesterday"), "instant"),
         (("assess", "missing.json"), "missing.json"),
         (("statsu",), "status"),
+        (("show", ""), "empty"),
+        (("ingest", "event.json", "--format", "natve"), "native"),
+        (("facts", "set", "CASE", "people_count=3", "--by", "x"), "--reason"),
+        (("normalise", "event.json", "--mapping", "event.json"), "event.json"),
     ],
 )
 def test_every_mistake_gets_one_clear_sentence(case, run, args, part):

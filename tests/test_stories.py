@@ -323,6 +323,50 @@ def test_as_processor_the_controllers_are_told_and_no_authority(story):
     assert story.case.stage == "handled"
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_client_that_is_no_controller_of_ours_keeps_its_own_clock(story, turned):
+    """Controller for one processing and processor for a client's: both clocks run, in whatever order they are named."""
+    scopes = [
+        {"controller": "insurance", "role": "controller", "data": ["health"], "people_count": 90_000},
+        {"controller": "carmaker", "role": "processor", "data": ["vehicle"]},
+    ]
+    story.event(facts=BREACH | {"scopes": scopes[::-1] if turned else scopes})
+    regimes = {clock.regime for clock in story.case.clocks if clock.stop is None}
+    assert {"gdpr-art33", "gdpr-art33-2", "gdpr-art34"} <= regimes
+    assert {part.proposal.notify_controllers for part in story.case.parts} == {True, False}
+
+
+def test_what_a_scope_says_is_not_lost_with_a_misspelt_controller(story):
+    """The case is as grave as the assessment of its facts."""
+    mild = {"personal_data": True, "confidentiality": True, "people_count": 3, "data": ["vehicle"]}
+    scope = {"controller": "typo", "role": "controller", "data": ["health", "credentials"], "people": ["patients"]}
+    story.event(facts=mild | {"scopes": [scope]})
+    assert story.case.parts[0].proposal.inform_people
+    assert story.clock("gdpr-art34")
+
+
+def test_the_next_step_is_a_command_that_works(story):
+    """With two controllers it names the one it speaks of."""
+    from breachflow.core.overview import next_step
+
+    scopes = [{"controller": name, "role": "controller"} for name in ("insurance", "services")]
+    story.event(facts=BREACH | {"scopes": scopes})
+    story.decide(Confirm(by="dpo", aware_at=START))
+    assert next_step(story.case, story.watch()).command.endswith("--controller insurance")
+
+
+def test_a_decision_needs_somebody_who_decided(story):
+    """A blank name is no name, for whoever decides and for the DPO who advises; and no filing before awareness."""
+    story.event(facts=HARMLESS)
+    with pytest.raises(IllegalMove, match="who decides"):
+        story.decide(Dismiss(by="  ", reason="x"))
+    story.decide(Confirm(by="dpo", aware_at=START))
+    with pytest.raises(IllegalMove, match="which DPO"):
+        story.decide(Exempt(by="director", advised_by=" ", advice="none", reason="x"))
+    with pytest.raises(IllegalMove, match="before the organisation was aware"):
+        story.decide(Filed(by="dpo", at=START - timedelta(days=4)))
+
+
 def test_the_complaint_clock_runs_from_the_attack(tmp_path):
     """LOPMI: the insured victim of an attack lodges its complaint within 72 hours of knowing of it."""
     insured = (Controller(id="insurance", name="Insurance SA", cyber_insured=True),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -93,6 +94,9 @@ def group(ctx: click.Context, home: str | None) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; every error that somebody can answer is one sentence on standard error, and exit 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A terminal that cannot show a letter still shows the case.
     try:
         code = group.main(args=args, prog_name="breachflow", standalone_mode=False)
     except click.exceptions.Abort:
@@ -128,6 +132,7 @@ def _answerable(problem: Exception) -> str | None:
         ("breachflow.settings", ("SettingsError",)),
         ("breachflow.delivery", ("BadRoute",)),
         ("breachflow.intake_http", ("CannotListen",)),
+        ("breachflow.formats.mapping", ("MappingError",)),
         ("breachflow.rendering", ("MissingExtra",)),
         ("breachflow.workflow", ("Contended",)),
         ("breachflow.cli.answers", ("Refused",)),
@@ -136,6 +141,8 @@ def _answerable(problem: Exception) -> str | None:
         answerable |= {getattr(loaded, name) for name in names if loaded is not None and hasattr(loaded, name)}
     if isinstance(problem, tuple(answerable)):
         return str(problem)
+    if isinstance(problem, UnicodeEncodeError):
+        return "an argument or a text is not valid Unicode; write it in UTF-8."
     if isinstance(problem, OSError) and problem.filename is not None:
         return f"{problem.filename}: {problem.strerror}."
     return None

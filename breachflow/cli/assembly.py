@@ -103,6 +103,8 @@ def workflow(ctx: click.Context, *, create: bool = False) -> Iterator[Workflow]:
 
 def the_case(opened: Store, prefix: str) -> str:
     """Return the id of the one case that starts with `prefix`; refuse none and several."""
+    if not prefix.strip():
+        raise Refused("the case is empty; write its id, or the first characters of it.")
     found = opened.find(prefix.strip().upper(), limit=3)
     if len(found) == 1 or prefix.strip().upper() in found:
         return found[0]

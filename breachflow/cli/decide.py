@@ -29,9 +29,11 @@ def _decision(reason_required: bool = True) -> Callable[[Callable[..., Any]], Ca
     """Add what every decision has: the case, who, why, and the form of the answer."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        # An explicit default, even None, would satisfy `required`.
+        optional = {"required": True} if reason_required else {"default": ""}
         for option in (
             click.option("--json", "as_json", is_flag=True, help="Print the case as JSON."),
-            click.option("--reason", default="", required=reason_required, help="Why; it is kept in the register."),
+            click.option("--reason", help="Why; it is kept in the register.", **optional),
             click.option("--by", required=True, metavar="WHO", help="Who decides; it is kept in the register."),
             click.argument("case"),
         ):

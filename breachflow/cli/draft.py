@@ -23,11 +23,12 @@ FORMATS = ("text", "html", "pdf", "docx", "json")
 @click.option("--lang", type=click.Choice(["fr", "en"]), help="Default: the organisation's first language.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: text; json for edpb.")
 @click.option("--controller", metavar="ID", help="For which controller, where the case has several.")
+@click.option("--processing", metavar="NAME", help="For which processing, where a controller has several.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file; default: standard output.")
 @click.pass_context
 def draft_command(
     ctx: click.Context, case: str, audience: str | None, lang: Lang | None, form: str | None, controller: str | None,
-    output: str | None,
+    processing: str | None, output: str | None,
 ) -> None:  # fmt: skip
     """Print the draft of CASE for an audience. Nothing is filed or sent: a person does that."""
     from breachflow.core.case import facts_of
@@ -38,7 +39,14 @@ def draft_command(
     charter = assembly.charter(settings)
     with assembly.store(settings) as store:
         found = store.get(assembly.the_case(store, case))
-    part = next((part for part in found.parts if controller in (None, part.controller)), None)
+    mine = [
+        part
+        for part in found.parts
+        if controller in (None, part.controller) and processing in (None, part.processing, part.scope)
+    ]
+    # One controller may act as processor for one processing only: the part whose duty the draft is for comes first.
+    mine.sort(key=lambda part: ((facts_of(found, part).role or part.role) == "processor") != (audience == "controller"))
+    part = mine[0] if mine else None
     if part is None:
         names = ", ".join(dict.fromkeys(part.controller for part in found.parts))
         raise Refused(f"{found.id}: {controller} is no controller of this case; its controllers: {names}.")

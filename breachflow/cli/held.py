@@ -10,6 +10,7 @@ import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, one_line, print_json, say
+from breachflow.cli.intake import known_format
 from breachflow.core.overview import utc
 from breachflow.store.rows import DeadState
 
@@ -107,6 +108,7 @@ def retry_command(ctx: click.Context, idents: tuple[str, ...], form: str | None,
     from breachflow.workflow import Record
 
     again = 0
+    known_format(form)
     with assembly.workflow(ctx) as workflow:
         for ident in idents:
             row = workflow.store.dead_letter(ident)

@@ -31,6 +31,7 @@ def ingest_command(ctx: click.Context, files: tuple[str, ...], form: str | None,
     from breachflow.ingest import ingest
 
     total, failed = Tally(), False
+    known_format(form)
     with assembly.workflow(ctx) as workflow:
         for name in files:
             try:
@@ -65,6 +66,8 @@ def normalise_command(files: tuple[str, ...], form: str, mapping: str | None, as
     from breachflow.cli.normalised import lines
 
     failed = False
+    if mapping is None:
+        known_format(form)
     try:
         for name in files:
             with _opened(name) as source:
@@ -75,6 +78,17 @@ def normalise_command(files: tuple[str, ...], form: str, mapping: str | None, as
         raise Refused(f"{problem.filename or name}: {problem.strerror or problem}.") from problem
     del as_json
     return 2 if failed else 0
+
+
+def known_format(form: str | None) -> None:
+    """Refuse a format that no reader has: it would quarantine every record of the file."""
+    from breachflow.formats import names
+
+    if form not in (None, "auto", *names()):
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(form), names(), n=1)
+        raise Refused(f"no format is called `{form}`." + (f" Did you mean `{near[0]}`?" if near else ""))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from breachflow.cli.answers import Refused
 from breachflow.core.overview import utc
 from breachflow.formats import MAX_PAYLOAD, Format, read, split
 from breachflow.formats.reading import Reading
@@ -19,8 +20,12 @@ def lines(source: BinaryIO, name: str, *, form: str, mapping: str | None) -> Ite
     extra: tuple[Format, ...] = ()
     if mapping is not None:
         from breachflow.formats import load_mapping
+        from breachflow.formats.mapping import MappingError
 
-        extra = (load_mapping(Path(mapping).read_bytes()),)
+        try:
+            extra = (load_mapping(Path(mapping).read_bytes()),)
+        except (MappingError, UnicodeDecodeError) as fault:
+            raise Refused(f"{mapping}: {fault}.") from fault
     now, number = datetime.now(UTC), 0
     for piece in split(source):
         if not piece.whole:

@@ -37,7 +37,7 @@ class ScopeAssessment(Struct, frozen=True, kw_only=True):
     scope: Scope | None = None
 
 
-class Combined(Assessment, frozen=True, kw_only=True, omit_defaults=True):
+class Combined(Assessment, frozen=True, kw_only=True, omit_defaults=False):
     """The worst answer over all scopes, and each scope's own."""
 
     scopes: tuple[dict[str, Any], ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -109,7 +110,9 @@ class InformedPeople(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One controller's part of the breach, with its own assessment and duties: one notification per controller.
 
-    `reassessed_at` is when new facts overturned a decision not to notify: the clock runs from there.
+    `scope` names the scope of the facts that the part was made from: a client of a processor is no controller of the
+    organisation, and the part is then the organisation's own. `reassessed_at` is when new facts overturned a decision
+    not to notify: the clock runs from there.
     """
 
     controller: str
@@ -120,6 +123,17 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     exempted: Exempted | None = None
     informed: InformedPeople | None = None
     reassessed_at: Instant | None = None
+    scope: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None, str | None]:
+        """What tells this part from the others of its case."""
+        return (self.controller, self.processing, self.scope)
+
+
+def scope_name(scope: Mapping[str, Any]) -> str:
+    """Return the name by which a part finds the scope that it was made from: whose data, and which processing."""
+    return f"{scope.get('controller') or ''}/{scope.get('processing') or ''}"
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -300,7 +314,7 @@ def facts_of(case: Case, part: Part | None = None) -> Facts:
     if part is None:
         return msgspec.convert(values | ({"scopes": scopes} if scopes else {}), Facts)
     for scope in scopes:
-        if scope.get("controller") in (None, part.controller) and scope.get("processing") == part.processing:
+        if part.scope == scope_name(scope):
             values |= {name: value for name, value in scope.items() if name not in ("controller", "processing")}
     if part.role is not None:
         values.setdefault("role", part.role)

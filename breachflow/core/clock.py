@@ -51,6 +51,7 @@ class Duty(Struct, frozen=True):
     noon_excluded: bool = False
     ended_at: datetime | None = None
     lifted: bool = False
+    idle: bool = False
 
     @property
     def id(self) -> str:
@@ -61,7 +62,12 @@ class Duty(Struct, frozen=True):
 def derived(case: Case, charter: Charter, now: datetime) -> tuple[Clock, ...]:
     """Return the case's clocks as its facts ask for them now."""
     before = {clock.id: clock for clock in case.clocks}
-    duties = {duty.id: duty for duty in _duties(case, charter)}
+    duties: dict[str, Duty] = {}
+    for duty in _duties(case, charter):
+        # Two processings of one controller share its clock: it runs as long as one of them asks for it.
+        first = duties.get(duty.id)
+        if first is None or first.lifted or (first.idle and not duty.lifted):
+            duties[duty.id] = duty
     kept = [_carried(duty, before.pop(duty.id, None), charter, now) for duty in duties.values()]
     # A duty that the facts no longer ask for is lifted, never forgotten.
     gone = [clock if clock.stop is not None else _stopped(clock, "lifted", now) for clock in before.values()]
@@ -151,6 +157,7 @@ def _authority(part: Part, started: datetime, provisional: bool, dismissed: bool
         provisional,
         ended_at=filed,
         lifted=filed is None and (dismissed or part.exempted is not None),
+        idle=not notify,
     )
 
 

@@ -44,6 +44,7 @@ from breachflow.core.parts import carried, parts_of
 from breachflow.core.record import changed_facts
 
 EXPLAIN_AFTER = timedelta(hours=24)
+LONG_BEFORE = timedelta(days=30)
 FLAG_AFTER = timedelta(hours=48)
 """Awareness set later than this after the first candidate asks for a reason, and is flagged (EDPB 9/2022 II.A.2)."""
 
@@ -59,6 +60,8 @@ class Step(Struct, frozen=True):
 
 def applied(case: Case, decision: Decision, charter: Charter, now: datetime) -> Step:
     """Return what the decision changes; raise `IllegalMove`, saying what is missing, where it is incomplete."""
+    if not decision.by.strip():
+        raise IllegalMove(f"{case.id}: say who decides (--by); the register keeps it.")
     return _HANDLERS[type(decision)](case, decision, charter, now)
 
 
@@ -76,6 +79,8 @@ def _confirm(case: Case, decision: Confirm, _: Charter, now: datetime) -> Step:
         warnings = (
             "awareness is set more than 48 hours after the first sign of the breach; an authority will ask why",
         )
+    if earliest_candidate(case) - decision.aware_at > LONG_BEFORE:
+        warnings = ("awareness is set more than 30 days before the first sign on record; check the date",)
     aware = Awareness(
         at=decision.aware_at, by=decision.by, reason=decision.reason, recorded_at=now, evidence=decision.evidence
     )
@@ -140,6 +145,10 @@ def _ack(case: Case, decision: Ack, charter: Charter, now: datetime) -> Step:
 
 def _filed(case: Case, decision: Filed, charter: Charter, now: datetime) -> Step:
     _not_future(case, decision.at, now)
+    if case.aware is not None and decision.at < case.aware.at:
+        raise IllegalMove(
+            f"{case.id}: filed before the organisation was aware? Check the date (--at), or the awareness."
+        )
     controllers = {part.controller for part in case.parts if not _is_processor(case, part)}
     controller = _one_controller(case, decision.controller, controllers)
     mine = [part for part in case.parts if part.controller == controller]
@@ -187,6 +196,8 @@ def _exempt(case: Case, decision: Exempt, charter: Charter, now: datetime) -> St
         raise IllegalMove(
             f"{case.id}: the DPO's advice is missing (--advice); it is kept even where it is not followed."
         )
+    if not decision.advised_by.strip():
+        raise IllegalMove(f"{case.id}: say which DPO advised (--advised-by).")
     # The DPO advises (Art. 39), the controller decides: "insofar as ... does not result in a conflict of interests".
     if decision.by.strip().casefold() == decision.advised_by.strip().casefold():
         raise IllegalMove(f"{case.id}: the DPO advises and the controller decides; these are two people.")

@@ -242,8 +242,8 @@ def _overturned(before: Case, after: Case, now: datetime) -> Case:
 
     "If the key is compromised later, notification becomes due at that time" -- EDPB 9/2022 Annex B (i).
     """
-    old = {(part.controller, part.processing): part.proposal for part in before.parts}
-    parts = tuple(_overturned_part(part, old.get((part.controller, part.processing)), now) for part in after.parts)
+    old = {part.key: part.proposal for part in before.parts}
+    parts = tuple(_overturned_part(part, old.get(part.key), now) for part in after.parts)
     return after if parts == after.parts else replace(after, parts=parts)
 
 

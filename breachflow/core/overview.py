@@ -111,15 +111,24 @@ def utc(instant: datetime | None) -> str | None:
 
 def _part_step(case: Case, part: Part, now: datetime) -> Step | None:
     running = {c.regime: c for c in case.clocks if c.stop is None and c.controller == part.controller}
+    others = {"gdpr-art33", "gdpr-art34", "art34-order"} if _processes(part) else {"gdpr-art33-2"}
+    running = {regime: clock for regime, clock in running.items() if regime not in others}
+    several = f" --controller {part.controller}" if len({other.controller for other in case.parts}) > 1 else ""
     if "gdpr-art33" in running:
         late = ", late: state why" if now > running["gdpr-art33"].act_by else ""
         if part.proposal is not None and not part.proposal.notify_authority:
             return Step(
-                f"decide for {part.controller} (no notification is proposed){late}", f"breachflow exempt {case.id}"
+                f"decide for {part.controller} (no notification is proposed){late}",
+                f"breachflow exempt {case.id}{several}",
             )
-        return Step(f"notify the authority for {part.controller}{late}", f"breachflow filed {case.id}")
+        return Step(f"notify the authority for {part.controller}{late}", f"breachflow filed {case.id}{several}")
     if "gdpr-art33-2" in running:
         return Step("tell the controllers", f"breachflow done {case.id} {running['gdpr-art33-2'].id}")
     if "gdpr-art34" in running or "art34-order" in running:
-        return Step(f"inform the people concerned for {part.controller}", f"breachflow informed {case.id}")
+        return Step(f"inform the people concerned for {part.controller}", f"breachflow informed {case.id}{several}")
     return None
+
+
+def _processes(part: Part) -> bool:
+    """Whether the organisation is processor for this part, as the engine answered or as the part says."""
+    return part.proposal.notify_controllers if part.proposal is not None else part.role == "processor"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from breachflow.core.assess import assess
 from breachflow.core.assessment import Assessment, RiskPolicy
-from breachflow.core.case import Case, Known, Part, Proposal, facts_of
+from breachflow.core.case import Case, Known, Part, Proposal, facts_of, scope_name
 from breachflow.core.charter import Charter
 from breachflow.core.datamap import has_personal_data, mapped_facts
 from breachflow.core.facts import Facts
@@ -56,10 +56,11 @@ def parts_of(
                 controller=_existing(scope.get("controller"), charter),
                 processing=scope.get("processing"),
                 role=scope.get("role", role),
+                scope=scope_name(scope),
             )
             for scope in scopes
         ]
-        return tuple({(part.controller, part.processing): part for part in parts}.values())
+        return tuple({part.key: part for part in parts}.values())
     if stated is not None and charter.organisation.controller(stated) is not None:
         of_controller = [line for line in lines if line.controller == stated]
         return (Part(controller=stated, role=role or (of_controller[0].role if of_controller else None)),)
@@ -75,11 +76,12 @@ def parts_of(
 
 def carried(parts: Sequence[Part], before: Sequence[Part]) -> tuple[Part, ...]:
     """Return the parts with what was decided about them before; a part with decisions is never dropped."""
-    known = {(part.controller, part.processing): part for part in before}
+    known = {part.key: part for part in before}
     result = []
     for part in parts:
-        old = known.pop((part.controller, part.processing), None) or _same_controller(known, part)
-        result.append(part if old is None else replace(old, role=part.role or old.role, processing=part.processing))
+        old = known.pop(part.key, None) or _same_controller(known, part)
+        now = {"role": part.role, "processing": part.processing, "scope": part.scope}
+        result.append(part if old is None else replace(old, **now | {"role": part.role or old.role}))
     decided = (part for part in known.values() if part.filings or part.exempted or part.informed)
     return (*result, *decided)
 
@@ -121,9 +123,9 @@ def _existing(controller: str | None, charter: Charter) -> str:
     return controller if known and controller is not None else charter.organisation.default.id
 
 
-def _same_controller(known: dict[tuple[str, str | None], Part], part: Part) -> Part | None:
-    """A part whose processing became known is the same part; its decisions stay with it."""
+def _same_controller(known: dict[tuple[str, str | None, str | None], Part], part: Part) -> Part | None:
+    """A part whose processing or scope became known is the same part; its decisions stay with it."""
     for key, old in known.items():
-        if key[0] == part.controller and (old.processing is None or part.processing is None):
+        if key[0] == part.controller and None in (old.scope, part.scope) and None in (old.processing, part.processing):
             return known.pop(key)
     return None

@@ -66,12 +66,8 @@ def consequences(case: Case, before: Case | None, charter: Charter) -> dict[str,
     body: dict[str, Any] = {}
     if before is None or before.stage is not case.stage:
         body["stage"] = case.stage.value
-    old_parts = {(p.controller, p.processing): p.proposal for p in before.parts} if before is not None else {}
-    assessments = [
-        _assessment(case, part, charter)
-        for part in case.parts
-        if part.proposal != old_parts.get((part.controller, part.processing))
-    ]
+    old_parts = {part.key: part.proposal for part in before.parts} if before is not None else {}
+    assessments = [_assessment(case, part, charter) for part in case.parts if part.proposal != old_parts.get(part.key)]
     if assessments:
         body["assessed"] = assessments
         body["profile"] = case.profile

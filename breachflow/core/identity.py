@@ -39,11 +39,6 @@ def notice_id(*duty: str) -> str:
     return _digest(13, *duty).hex()
 
 
-def pseudonym(secret: bytes, name: str) -> str:
-    """Return a stable stand-in for a user name, meaningless without the organisation's secret."""
-    return "user-" + blake2b(name.casefold().encode(), digest_size=8, key=secret[:64]).hexdigest()
-
-
 def _digest(size: int, *parts: str) -> bytes:
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=size).digest()
 

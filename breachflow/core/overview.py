@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from breachflow.core.assessment import Risk
-from breachflow.core.case import Case, Clock, Part, Stage, most_urgent_at, next_rung_at
+from breachflow.core.case import Case, Clock, Part, Stage, next_rung_at
 from breachflow.core.clock import state
 
 WORST: tuple[Risk, ...] = ("high", "risk", "unlikely")
@@ -95,11 +95,6 @@ def next_step(case: Case, now: datetime) -> Step:
     if case.stage is Stage.HANDLED:
         return Step("review what was learned and close", f"breachflow close {case.id}")
     return Step("nothing: the case is closed")
-
-
-def urgency(case: Case) -> datetime:
-    """Return the key by which cases are sorted, most urgent first; cases without a running clock come last."""
-    return most_urgent_at(case) or datetime.max.replace(tzinfo=UTC)
 
 
 def utc(instant: datetime | None) -> str | None:

@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint bench long clean
+.PHONY: demo test lint docs docs-check bench long clean
 
 demo: $(BIN)/breachflow ## a whole story on an example organisation
 	$(BIN)/breachflow demo
@@ -18,6 +18,12 @@ lint: $(VENV)/.test-ready
 	rm -rf .cache/typed && mkdir -p .cache/typed && cp -r breachflow .cache/typed/
 	cp -r agents templates .cache/typed/breachflow/  # as they are installed: mypy does not follow the mapping
 	cd .cache/typed && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml
+
+docs: $(VENV)/.test-ready ## write again what is generated: schemas, the AsyncAPI document, the pages of the products
+	$(BIN)/python docs/generate.py
+
+docs-check: $(VENV)/.test-ready ## say which of them is stale
+	$(BIN)/python docs/generate.py --check
 
 bench: $(VENV)/.test-ready ## ratios against a baseline of the same run; no timed tests
 	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

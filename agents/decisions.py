@@ -1,7 +1,7 @@
 """Decisions in from another system: who, about which case, what, and why; each taken once, or kept with the reason.
 
 A message is one object, `breachflow.decision.v1`: the keys of the decision beside `id`, `source`, `principal`, `case`.
-Its JSON Schema ships as `decision.schema.json`. Who may decide stands in the organisation file; what it does not list,
+Its JSON Schema ships as `decision.schema.json` (`breachflow schema decision`). Who may decide stands in the organisation file; what it does not list,
 what does not fit the case and what cannot be read become dead letters.
 
 A decision is recorded in the transaction that moves the ledger, with the message itself as an event of its case: the
@@ -21,7 +21,7 @@ from breachflow.agents.figures import Figures
 from breachflow.agents.intake import TOMBSTONE, origin_of
 from breachflow.agents.ledger import Fetched, position
 from breachflow.agents.transport import Batch
-from breachflow.core import lifecycle
+from breachflow.core import contract, lifecycle
 from breachflow.core.case import IllegalMove, Received
 from breachflow.core.decision import Decision
 from breachflow.core.identity import content_of, event_identity
@@ -124,25 +124,26 @@ def read_decision(value: bytes | None, organisation: Organisation) -> tuple[Enve
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a message, made from the types that read it."""
-    _, parts = msgspec.json.schema_components([Envelope, Decision], ref_template="#/$defs/{name}")
+    parts = definitions()
+    return contract.document(
+        FORMAT,
+        "A decision about a case, as a message on breachflow's topic of decisions.",
+        {"oneOf": [{"$ref": contract.LOCAL.format(name=name)} for name in parts]},
+        parts,
+    )
+
+
+def definitions(ref: str = contract.LOCAL) -> dict[str, Any]:
+    """Return the schema of every decision as a message, by name; `ref` says how they name each other."""
+    parts = contract.definitions([Envelope, Decision], ref=ref)
     envelope = parts.pop("Envelope")
-    choices = []
-    for name, part in sorted(parts.items()):
-        if "verb" not in part["properties"]:
-            continue
+    for part in parts.values():
         part["properties"] = envelope["properties"] | part["properties"]
         part["properties"].pop("by")
         part["required"] = [*(key for key in envelope["required"] if key != "verb"), "verb"] + [
             key for key in part["required"] if key not in ("verb", "by")
         ]
-        choices.append({"$ref": f"#/$defs/{name}"})
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": FORMAT,
-        "description": "A decision about a case, as a message on breachflow's topic of decisions.",
-        "oneOf": choices,
-        "$defs": parts,
-    }
+    return dict(sorted(parts.items()))
 
 
 def _received(identity: bytes, content: bytes, envelope: Envelope, raw: bytes, now: datetime) -> Received:
@@ -157,7 +158,3 @@ def _plain(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return str(error).replace("`$.", "`").replace("`$`", "the message")[:300]
     return "it is not JSON"
-
-
-if __name__ == "__main__":
-    print(msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode())

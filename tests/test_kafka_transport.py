@@ -171,6 +171,6 @@ def test_a_lag_that_falls_markers_of_transactions_and_an_absent_database_are_exc
 
 
 def test_the_shipped_schema_of_decisions_is_made_from_the_types_that_read_them():
-    """Make it anew with `python -m breachflow.agents.decisions > agents/decision.schema.json`."""
+    """Make it anew with `make docs`."""
     shipped = resources.files("breachflow.agents") / "decision.schema.json"
     assert json.loads(shipped.read_text()) == schema()

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "register": ("register", "Export the register, or verify its chain."),
     "screened": ("held", "The events that were screened out, and why."),
     "deadletters": ("held", "What could not be read."),
+    "schema": ("schema", "Print the schema of events, of decisions, or the AsyncAPI document."),
 }
 """Every command, the module it lives in, and its one line of help: `--help` must not load them all."""
 

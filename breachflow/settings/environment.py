@@ -16,6 +16,8 @@ from breachflow.settings.stated import Stated, absolute
 
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+EVENT_TOPIC, DECISION_TOPIC = "breachflow.security-events", "breachflow.decisions"
+CASE_TOPIC, DEAD_LETTER_TOPIC = "breachflow.case-events", "breachflow.dead-letters"
 SENDGRID_URL = "https://api.sendgrid.com"
 
 VARIABLES = (
@@ -101,9 +103,9 @@ def load(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str] | N
         kafka=_kafka(stated),
         kafka_group=stated.text("BREACHFLOW_KAFKA_GROUP") or "breachflow",
         event_topics=_event_topics(stated),
-        decision_topic=_topic(stated, "BREACHFLOW_DECISION_TOPIC", "breachflow.decisions"),
-        case_topic=_topic(stated, "BREACHFLOW_CASE_TOPIC", "breachflow.case-events"),
-        dead_letter_topic=_topic(stated, "BREACHFLOW_DEAD_LETTER_TOPIC", "breachflow.dead-letters"),
+        decision_topic=_topic(stated, "BREACHFLOW_DECISION_TOPIC", DECISION_TOPIC),
+        case_topic=_topic(stated, "BREACHFLOW_CASE_TOPIC", CASE_TOPIC),
+        dead_letter_topic=_topic(stated, "BREACHFLOW_DEAD_LETTER_TOPIC", DEAD_LETTER_TOPIC),
         mail=_mail(stated, home),
         sendgrid_api_key=stated.secret("SENDGRID_API_KEY"),
         sendgrid_url=_web("BREACHFLOW_SENDGRID_URL", stated.text("BREACHFLOW_SENDGRID_URL") or SENDGRID_URL),
@@ -176,7 +178,7 @@ def _kafka(stated: Stated) -> Kafka | None:
 
 def _event_topics(stated: Stated) -> tuple[EventTopic, ...]:
     topics = []
-    for part in stated.list("BREACHFLOW_EVENT_TOPICS") or ("breachflow.security-events",):
+    for part in stated.list("BREACHFLOW_EVENT_TOPICS") or (EVENT_TOPIC,):
         name, equals, form = (piece.strip() for piece in part.partition("="))
         if not _TOPIC.fullmatch(name) or (equals and not form):
             raise SettingsError("BREACHFLOW_EVENT_TOPICS must be `topic` or `topic=format`, separated by commas.")

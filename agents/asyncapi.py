@@ -87,7 +87,7 @@ def _incoming() -> dict[str, Any]:
         },
         "productEvent": {
             "title": "What a product sends",
-            "summary": "JSON, a list, JSON lines, CEF, LEEF or syslog of a product; docs/products/ has a page for each.",
+            "summary": "JSON, a list, JSON lines, CEF, LEEF or syslog; docs/products/ has a page for each product.",
             "payload": {"description": "As the product writes it; it is recognised, or the topic's format is set."},
         },
         "decision": {

@@ -1,8 +1,8 @@
 """Decisions in from another system: who, about which case, what, and why; each taken once, or kept with the reason.
 
 A message is one object, `breachflow.decision.v1`: the keys of the decision beside `id`, `source`, `principal`, `case`.
-Its JSON Schema ships as `decision.schema.json` (`breachflow schema decision`). Who may decide stands in the organisation file; what it does not list,
-what does not fit the case and what cannot be read become dead letters.
+Its JSON Schema ships as `decision.schema.json`; `breachflow schema decision` prints it. Who may decide stands in the
+organisation file; what it does not list, what does not fit the case and what cannot be read become dead letters.
 
 A decision is recorded in the transaction that moves the ledger, with the message itself as an event of its case: the
 same message meets itself there, whoever reads it again.

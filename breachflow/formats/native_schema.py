@@ -41,7 +41,7 @@ def definitions(ref: str = contract.LOCAL) -> dict[str, Any]:
     parts[EVENT] |= {
         "description": (
             "One security event, in breachflow's own words. Absent or null means unknown, and unknown is never read "
-            "as zero, as \"no\" or as \"none\". Keys that are not listed are refused. Beyond this schema the reader "
+            'as zero, as "no" or as "none". Keys that are not listed are refused. Beyond this schema the reader '
             "refuses a key that is said twice, a day that is not in the calendar, a count written with a point, and a "
             "title, id or source of invisible characters only."
         ),

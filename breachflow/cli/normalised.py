@@ -34,10 +34,11 @@ def lines(source: BinaryIO, name: str, *, form: str, mapping: str | None) -> Ite
             continue
         for reading in read(piece.raw, format=form, received_at=now, extra=extra):
             number += 1
-            yield _line(reading, name, number)
+            yield line(reading, name, number)
 
 
-def _line(reading: Reading, name: str, number: int) -> dict[str, Any]:
+def line(reading: Reading, name: str, number: int) -> dict[str, Any]:
+    """Return what `normalise` says of one reading: its event with every default, or the reason why there is none."""
     if reading.event is None:
         return {"error": reading.error, "file": name, "record": number}
     event = reading.event

@@ -17,6 +17,7 @@ import msgspec
 
 from breachflow import formats
 from breachflow.cli.normalised import line
+from breachflow.formats import native, native_schema
 from breachflow.formats.mapping import Mapping, Scale, parsed
 from breachflow.formats.severity import WORDS
 
@@ -161,10 +162,10 @@ def _page(page: dict[str, Any], mappings: dict[str, Any], readers: dict[str, Any
     parts = [MADE, f"# {page['title']}", f"Formats: {', '.join(f'[`{name}`](#{name})' for name in names)}."]
     parts += ["## How to send it", page["send"].strip()]
     parts += [WAYS[way].format(name=names[0]) for way in page["ways"]]
-    parts += [
+    parts.append(
         "[Bridges](bridges.md) has the configurations of the pieces in between, [http.md](../http.md) the answers of "
         f"`POST /events`. Try a record of yours first: `breachflow normalise --format {names[0]} RECORD`."
-    ]
+    )
     for name in names:
         parts += _format(name, mappings.get(name), readers.get(name))
     return "\n\n".join(parts) + "\n"
@@ -177,13 +178,58 @@ def _format(name: str, mapped: tuple[Mapping, str] | None, reader: dict[str, Any
         parts = [f"## {name}", notes, *_fields(event, mapping.zone), *_severity(mapping.severity)]
         parts += [*_verdict(mapping), *_facts(mapping), *_recognised(mapping)]
     elif reader is not None:
-        parts = [f"## {name}", f"{reader['product']}.", *(["\n".join(f"- {one}" for one in reader.get("also", ()))])]
-        parts += _fields(reader["event"], reader.get("zone")) if "event" in reader else []
+        parts = [f"## {name}", f"{reader['product']}."]
+        if "also" in reader:
+            parts.append("\n".join(f"- {one}" for one in reader["also"]))
+        if name == native.NAME:
+            parts += _vocabulary()
+        if "event" in reader:
+            parts += _fields(reader["event"], reader.get("zone"), reader)
         parts += _table("Severity", ("read from", "how"), reader.get("severity", ()))
         parts += _table("Verdict", ("read from", "how"), reader.get("verdict", ()))
     else:
         raise KeyError(f"{name}: neither a mapping nor an entry of readers.toml")
     return parts + _sample(name)
+
+
+def _vocabulary() -> list[str]:
+    """Return what each key of the native event means and may hold."""
+    whole = native_schema.schema()
+    parts = {"Keys of the event": whole} | {f"Keys of {name}": part for name, part in whole["$defs"].items()}
+    found = []
+    for title, part in parts.items():
+        required = part.get("required", ())
+        rows = [
+            (f"`{key}`{' (required)' if key in required else ''}", _values(said), said["description"])
+            for key, said in part["properties"].items()
+        ]
+        found += _table(title, ("key", "value", "meaning"), rows)
+    return found
+
+
+def _values(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        first, *others = [_values(one) for one in schema["anyOf"] if one != {"type": "null"}]
+        if others == [f"a list of: {first}"]:
+            return f"{first}; one, or a list"
+        return " or ".join([first, *(one for one in others if one != "a whole number")])
+    if "$ref" in schema:
+        return f"an object, {schema['$ref'].rpartition('/')[2]}"
+    if "const" in schema or "enum" in schema:
+        return " ".join(_code(word) for word in schema.get("enum", [schema.get("const")]))
+    kind = schema["type"]
+    if kind == "array":
+        return f"a list of: {_values(schema['items'])}"
+    if kind == "object":
+        return f"an object: country to {_values(schema['additionalProperties'])}"
+    if schema.get("format") == "date-time":
+        return "RFC 3339 with offset"
+    if kind == "string":
+        limit = schema.get("maxLength")
+        return (
+            f"text, at most {limit:,} characters" if limit else "two capital letters" if "pattern" in schema else "text"
+        )
+    return {"boolean": "true, false", "integer": "a whole number", "number": "a number"}[kind]
 
 
 def _recognised(mapping: Mapping) -> list[str]:
@@ -196,21 +242,32 @@ def _recognised(mapping: Mapping) -> list[str]:
     return ["### How it is recognised", "By one of these; the record", "\n".join(rules)]
 
 
-def _fields(event: dict[str, Any], zone: str | None) -> list[str]:
+def _fields(event: dict[str, Any], zone: str | None, reader: dict[str, Any] | None = None) -> list[str]:
+    otherwise = NEVER_MISSING | (reader or {}).get("otherwise", {})
+    if event.get("stable"):
+        del otherwise["id"]
     rows = []
     for part, words in FIELDS.items():
         if sources := event.get(part):
-            rows.append((words, ", ".join(_code(source) for source in sources) + _otherwise(part, event)))
+            said = ", ".join(_place(source, reader) for source in sources)
+            rows.append((words, f"{said}; {otherwise[part]}" if part in otherwise else said))
         elif part == "detected_at":
             rows.append(("`detected_at`", "the record states none: the instant of receipt"))
+        elif part == "id" and reader is not None:
+            rows.append(("`id`", f"a digest of {reader['digest']}"))
     said = f"A time without offset is read as {zone}, and the event says so (`zone_assumed`)."
     return _table("Fields that are read", ("of the event", "from the record"), rows) + ([said] if zone else [])
 
 
-def _otherwise(part: str, event: dict[str, Any]) -> str:
-    if part == "id" and event.get("stable"):
-        return ""
-    return f"; {NEVER_MISSING[part]}" if part in NEVER_MISSING else ""
+def _place(source: str, reader: dict[str, Any] | None) -> str:
+    """Return where a value stands: in lines of CEF and LEEF, a field of the extension or one of the header."""
+    if reader is None or not any(path.startswith("fields.") for path in reader["event"].get("id", ())):
+        return _code(source)
+    if source.startswith("fields."):
+        return _code(source.removeprefix("fields."))
+    return {"syslog_time": "the time of the syslog header", "class_id": "the header's class"}.get(
+        source, f"the header's {source}"
+    )
 
 
 def _severity(scales: tuple[Scale, ...]) -> list[str]:
@@ -247,8 +304,9 @@ def _facts(mapping: Mapping) -> list[str]:
     rows = []
     if mapping.facts is not None:
         rows.append(("every record", _as_facts(mapping.facts)))
-    for one in mapping.when:
-        rows.append((f"{_code(one.path)} is {_or(_code(word) for word in one.is_)}", _as_facts(one.facts)))
+    rows += [
+        (f"{_code(one.path)} is {_or(_code(word) for word in one.is_)}", _as_facts(one.facts)) for one in mapping.when
+    ]
     return _table("Facts", ("where", "the event states"), rows)
 
 
@@ -273,11 +331,11 @@ def _sample(name: str) -> list[str]:
     ]
 
 
-def _table(title: str, heads: tuple[str, str], rows: Iterable[Iterable[str]]) -> list[str]:
+def _table(title: str, heads: tuple[str, ...], rows: Iterable[Iterable[str]]) -> list[str]:
     found = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     if not found:
         return []
-    return [f"### {title}", "\n".join([f"| {heads[0]} | {heads[1]} |", "|---|---|", *found])]
+    return [f"### {title}", "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *found])]
 
 
 def _code(value: Any) -> str:

@@ -13,7 +13,7 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -22,7 +22,7 @@ from test_http import TOKEN, house  # noqa: F401 - a fixture.
 
 from breachflow import formats, intake_http
 from breachflow.cli import COMMANDS
-from breachflow.formats import MAX_PAYLOAD, MAX_RECORDS, native
+from breachflow.formats import MAX_PAYLOAD, MAX_RECORDS
 from breachflow.formats.lines import document
 from breachflow.formats.reading import Context
 from breachflow.formats.registry import shipped
@@ -183,9 +183,8 @@ def test_what_a_page_says_is_read_is_read(products, name, part, path):
             without(record, source)
     if name == "elastic-ecs-event":
         record["ecs"] = {"version": "8.11.0"}
-    put(record, path, [PROBES[part]] if (name, part) == ("native", "assets") else PROBES[part])
-    reader = native if name == "native" else shipped()[name]
-    event = reader.read(record, msgspec.json.encode(record), Context(received_at=RECEIVED, zones={}))
+    put(record, path, PROBES[part])
+    event = shipped()[name].read(record, msgspec.json.encode(record), Context(received_at=RECEIVED, zones={}))
     found = getattr(event, part)
     expected = (
         datetime.fromisoformat(PROBES[part]) if part in ("detected_at", "occurred_from", "occurred_to") else "Probe"
@@ -229,7 +228,7 @@ def test_json_and_yaml_in_the_pages_is_what_it_says(products):
             r"^```(json|yaml|xml)\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL
         ):
             if kind == "xml":
-                ElementTree.fromstring(text)
+                ET.fromstring(text)
             elif page.name != "kafka.md":
                 yaml.safe_load(text) if kind == "yaml" else json.loads(text)
 

@@ -62,5 +62,5 @@ def _nullable(schema: dict[str, Any]) -> bool:
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+    kept: dict[str, Any] = {key: schema.pop(key) for key in ("description", "default") if key in schema}
     return {"anyOf": [schema, {"type": "null"}], **kept}

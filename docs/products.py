@@ -58,10 +58,7 @@ WAYS = {
         "**Syslog.** Let [rsyslog](bridges.md#rsyslog) or [Vector](bridges.md#vector) take the lines and put them onto "
         "Kafka as they came."
     ),
-    "poll": (
-        "**By API.** Ask the product's API every few minutes and post its answer as it comes; pages and lists are "
-        "opened ([polling](bridges.md#polling-an-api))."
-    ),
+    "poll": "**By API.** Ask every few minutes and post the answer as it comes: [polling](bridges.md#polling-an-api).",
     "file": (
         "**By file.** JSON, a list, or lines: [Filebeat](bridges.md#filebeat) or [Vector](bridges.md#vector) for a file "
         "that grows; `breachflow ingest FILE` or `breachflow produce FILE` for one that does not."

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from breachflow.core import lifecycle, telling
 from breachflow.core.assessment import Assessment
+from breachflow.core.bundling import followed
 from breachflow.core.case import Case, Change, Notice, Settled, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
@@ -106,8 +107,10 @@ class Workflow:
     def decide(self, case: str, decision: Decision) -> Change:
         """Record what a person decided about a case. Raises `IllegalMove` where it does not fit."""
         for _ in range(ATTEMPTS):
-            change = lifecycle.decided(self.store.get(case), decision, self.charter, self.now())
-            if self.store.commit([change]):
+            found, now = self.store.get(case), self.now()
+            change = lifecycle.decided(found, decision, self.charter, now)
+            others = [one for one in self.store.cases(found.bundle).values() if one.id != found.id]
+            if self.store.commit([change, *followed(change, others, decision, self.charter, now)]):
                 log.info("decided", case=case, verb=type(decision).__name__.lower())
                 return change
         raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
@@ -244,7 +247,15 @@ class Workflow:
         contents = self.store.events_known({one.identity for one in arrivals})
         keys = self.store.cases_for({key for one in arrivals for key in one.lookup}, now)
         ids = {case for seen in contents.values() for case in seen.values() if case is not None} | set(keys.values())
-        return Known(contents, keys, self.store.cases(ids) if ids else {})
+        return Known(contents, keys, self._standing(ids))
+
+    def _standing(self, ids: set[str]) -> dict[str, Case]:
+        """Return these cases, and those that they were merged into."""
+        found: dict[str, Case] = {}
+        while ids := ids - found.keys():
+            found |= (cases := self.store.cases(ids))
+            ids = {case.merged_into for case in cases.values() if case.merged_into is not None}
+        return found
 
     def _timed(self, case: Case, now: datetime) -> Change | None:
         try:

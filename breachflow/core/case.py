@@ -177,12 +177,25 @@ class Clock(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_rung_at: Instant | None = None
 
 
+class Joined(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another case that was merged into this one, and the facts that it replaced here (`None`: there was none).
+
+    With them a merge can be undone.
+    """
+
+    case: str
+    at: Instant
+    replaced: dict[str, Known | None] = {}
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One suspected breach, with its parts, facts, clocks and the head of its register chain.
 
     `version` counts changes and is what compare-and-set compares. `seq` and `head` are the number and the hash of the
     last register entry; the store sets them.
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
+    `joined` are cases merged into this one; a case that was merged is closed and names its successor in `merged_into`.
+    `bundle` are the cases, this one among them, that are notified together, the clock of each from `bundled_from`.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
     event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
     candidates recorded since then count.
@@ -208,6 +221,11 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
+    joined: tuple[Joined, ...] = ()
+    merged_into: str | None = None
+    split_from: str | None = None
+    bundle: tuple[str, ...] = ()
+    bundled_from: Instant | None = None
     seq: int = 0
     head: str = ""
 
@@ -251,6 +269,7 @@ Disposition = Literal["opened", "attached", "screened"]
 class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event as it is kept: its identity, its content's hash, what became of it and why.
 
+    `joined` says what led it to its case.
     `identity` and `content` are 16-byte digests; `sealed` (title, description, users) and `raw` are kept encrypted.
     """
 
@@ -265,6 +284,7 @@ class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw: bytes
     case: str | None = None
     revision: bool = False
+    joined: str = ""
 
 
 class Settled(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -294,6 +314,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one step changes, written in one transaction or not at all.
 
     `was` is the version of the case that was read; 0 for a new case. `case` is `None` where only an event is recorded.
+    `taken` are events on record that move to this case from the case `taken_from`.
     `warnings` are for the person who decided; the register has them too.
     """
 
@@ -304,6 +325,8 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: tuple[Received, ...] = ()
     keys: tuple[Key, ...] = ()
     settled: tuple[Settled, ...] = ()
+    taken: tuple[Received, ...] = ()
+    taken_from: str | None = None
     warnings: tuple[str, ...] = ()
 
 

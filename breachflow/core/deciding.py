@@ -292,6 +292,11 @@ def _close(case: Case, decision: Close, _: Charter, now: datetime) -> Step:
 
 
 def _reopen(case: Case, decision: Reopen, _: Charter, now: datetime) -> Step:
+    if case.merged_into is not None:
+        raise IllegalMove(
+            f"{case.id} was merged into {case.merged_into}; "
+            f"`breachflow split {case.merged_into} --case {case.id}` undoes that."
+        )
     _require_reason(case, decision, "what is new")
     seen = Candidate(at=now, kind="report", origin=f"person:{decision.by}", recorded_at=now)
     reopened = replace(

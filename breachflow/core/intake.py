@@ -108,11 +108,11 @@ class _Batch:
         lines = self.charter.datamap.find(one.event.assets)
         outcome = screen(one.event, lines, self.charter.policy.screening)
         received = self._received(one, outcome, revision=bool(seen))
-        case = self._found(one, seen, outcome)
+        case, joined = self._found(one, seen, outcome)
         fate: Fate
         if case is not None:
             fate = "attached"
-            change = lifecycle.attached(case, one.event, received, self.charter, self.now)
+            change = lifecycle.attached(case, one.event, replace(received, joined=joined), self.charter, self.now)
         elif outcome.opens:
             fate = "opened"
             new_id = case_id(one.event.source, one.event.id, self.now, self._attempts(one.event))
@@ -136,21 +136,28 @@ class _Batch:
         together = [_together(steps) for steps in self.steps.values()]
         return [*together, Change(received=tuple(self.screened))] if self.screened else together
 
-    def _found(self, one: Arrival, seen: Mapping[bytes, str | None], outcome: Screened) -> Case | None:
-        """Return the case that the event belongs to: the one of its identity, the one it names, or its assets' one."""
+    def _found(self, one: Arrival, seen: Mapping[bytes, str | None], outcome: Screened) -> tuple[Case | None, str]:
+        """Return the case that the event belongs to, and why: its identity's, the one it names, or its assets' one."""
         for case in seen.values():
-            if case is not None and case in self.cases:
-                return self.cases[case]
+            if case is not None and (same := self._standing(case)) is not None:
+                return same, "the same alert"
         for key in one.lookup:
-            found = self.cases.get(self.keys.get(key, ""))
+            found = self._standing(self.keys.get(key, ""))
             if found is None:
                 continue
             if one.event.case:
-                return found
+                return found, "the event names the case"
             # By its assets alone an event that opens nothing belongs to no case, and a closed one is not disturbed.
             if outcome.opens and found.stage not in (Stage.CLOSED, Stage.DISMISSED):
-                return found
-        return None
+                return found, "the same asset and type within the correlation window"
+        return None, ""
+
+    def _standing(self, case_id: str) -> Case | None:
+        """Return the case of that id, or the one that it was merged into."""
+        case = self.cases.get(case_id)
+        while case is not None and case.merged_into is not None:
+            case = self.cases.get(case.merged_into)
+        return case
 
     def _attempts(self, event: SecurityEvent) -> int:
         attempt = self.attempt

@@ -48,7 +48,7 @@ MOST_CANDIDATES = 50  # The earliest ones govern; a storm of alerts on one case 
 def opened(case_id: str, event: SecurityEvent, received: Received, charter: Charter, now: datetime) -> Change:
     """Open a case for this event: its facts, its controllers' parts, the engine's proposal, its clocks."""
     lines = charter.datamap.find(event.assets)
-    facts, changes = learn({}, _news(event, lines, charter, now))
+    facts, changes = learn({}, news(event, lines, charter, now))
     seen = min(event.detected_at, now)
     new = Case(
         id=case_id,
@@ -66,7 +66,7 @@ def opened(case_id: str, event: SecurityEvent, received: Received, charter: Char
         events=1,
         material=1,
     )
-    case = _settled(judged(new, charter), charter, now)
+    case = settled(judged(new, charter), charter, now)
     return _step(None, case, "opened", event, received, changes, charter, now)
 
 
@@ -80,14 +80,12 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
         return _step(case, flagged, "attached", event, received, (), charter, now)
     lines = charter.datamap.find(event.assets)
     origin = f"event:{event.source}/{event.id}#"
-    facts, changes = learn(
-        case.facts, _news(event, lines, charter, now), revising=origin if received.revision else None
-    )
+    facts, changes = learn(case.facts, news(event, lines, charter, now), revising=origin if received.revision else None)
     changed = replace(
         case,
         version=case.version + 1,
         facts=facts,
-        candidates=_with(case.candidates, _candidates(event, now)),
+        candidates=with_candidates(case.candidates, _candidates(event, now)),
         events=case.events + 1,
         assets=tuple(dict.fromkeys((*case.assets, *event.assets)))[:MOST_ASSETS],
         material=case.version + 1 if changes else case.material,
@@ -101,7 +99,7 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     if changes:
         stated_by = event.controller or case.parts[0].controller
         changed = replace(changed, parts=carried(parts_of(facts, lines, stated_by, charter), case.parts))
-    after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
+    after = settled(overturned(case, judged(changed, charter), now), charter, now)
     return _step(case, after, "attached", event, received, changes, charter, now)
 
 
@@ -113,7 +111,7 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     changed = replace(step.case, stage=stage, version=case.version + 1, alarm=alarm)
     after = changed
     if not isinstance(decision, Ack | Note):
-        after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
+        after = settled(overturned(case, judged(changed, charter), now), charter, now)
         alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)
     body = step.body | consequences(after, case, charter)
@@ -226,7 +224,7 @@ def _step(
     )
 
 
-def _settled(case: Case, charter: Charter, now: datetime) -> Case:
+def settled(case: Case, charter: Charter, now: datetime) -> Case:
     """Derive the clocks, and let the case stand as handled once no hard one is left running."""
     after = replace(case, clocks=clocks.derived(case, charter, now))
     hard = any(clock.stop is None and clock.regime not in clocks.SOFT for clock in after.clocks)
@@ -237,7 +235,7 @@ def _settled(case: Case, charter: Charter, now: datetime) -> Case:
     return after
 
 
-def _overturned(before: Case, after: Case, now: datetime) -> Case:
+def overturned(before: Case, after: Case, now: datetime) -> Case:
     """Undo a decision not to notify, or not to inform, whose facts have turned: the duty is back, from now.
 
     "If the key is compromised later, notification becomes due at that time" -- EDPB 9/2022 Annex B (i).
@@ -258,7 +256,7 @@ def _overturned_part(part: Part, old: Any, now: datetime) -> Part:
     return part
 
 
-def _news(event: SecurityEvent, lines: Sequence[Asset], charter: Charter, now: datetime) -> dict[str, Known]:
+def news(event: SecurityEvent, lines: Sequence[Asset], charter: Charter, now: datetime) -> dict[str, Known]:
     """Return what this event and the data map say, each fact with its origin."""
     own = builtins(event.facts) if event.facts is not None else {}
     for name in ("occurred_from", "occurred_to", "reported_by"):
@@ -292,7 +290,8 @@ def _candidates(event: SecurityEvent, now: datetime) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def _with(known: tuple[Candidate, ...], new: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+def with_candidates(known: tuple[Candidate, ...], new: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates with the new ones; the earliest is never dropped, whatever their number."""
     kept = {(candidate.at, candidate.kind, candidate.origin) for candidate in known}
     everything = (
         *known,

@@ -79,6 +79,21 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     note: str = ""
 
 
+class Processing(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A processing with joint controllers, Art. 26: who they are, and which of them their arrangement lets notify.
+
+    `id` is the name that the data map and the scopes of a breach use. Without `notifying_controller` the arrangement
+    says nothing, and each of them notifies. `partners` are joint controllers outside this organisation: they appear in
+    the notification as parties, and what they promised to file ends no clock here.
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    joint_controllers: tuple[Ident, ...]
+    notifying_controller: Ident | None = None
+    arrangement: str = ""
+    partners: tuple[str, ...] = ()
+
+
 class Screening(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which events open a case.
 
@@ -128,6 +143,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
 
     awareness: Literal["detection"] = "detection"
     public_commitment: bool = False
+    bundling_days: Annotated[float, Meta(ge=0, le=60)] = 7
     inform_target_hours: Annotated[float, Meta(ge=1, le=720)] = 72
     processor_notice_hours: Annotated[float, Meta(ge=1, le=72)] = 24
     risk: RiskPolicy = RiskPolicy()
@@ -161,6 +177,7 @@ class Organisation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     default_controller: Ident | None = None
     sender: Email = "breachflow@localhost"
     datamap: tuple[Asset, ...] = ()
+    processings: tuple[Processing, ...] = ()
     policy: Policy = Policy()
     principals: tuple[Principal, ...] = ()
 
@@ -171,6 +188,10 @@ class Organisation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     def controller(self, ident: str) -> Controller | None:
         """The controller of that id, or `None`."""
         return next((controller for controller in self.controllers if controller.id == ident), None)
+
+    def processing(self, ident: str | None) -> Processing | None:
+        """The processing with joint controllers of that id, or `None`."""
+        return next((one for one in self.processings if one.id == ident), None) if ident is not None else None
 
     def person(self, ident: str) -> Person | None:
         """The person of that id, or `None`."""

@@ -94,6 +94,8 @@ def next_step(case: Case, now: datetime) -> Step:
         return Step(f"discharge {first.id}", f"breachflow done {case.id} {first.id}")
     if case.stage is Stage.HANDLED:
         return Step("review what was learned and close", f"breachflow close {case.id}")
+    if case.merged_into is not None:
+        return Step(f"nothing: merged into {case.merged_into}")
     return Step("nothing: the case is closed")
 
 

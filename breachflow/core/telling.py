@@ -26,13 +26,16 @@ def notices(
     return tuple(_notice(case, kind, person, rungs, now, detail) for person in _people(ranks, charter))
 
 
-def opening(case: Case, clocks: Iterable[Clock], charter: Charter, now: datetime) -> tuple[Notice, ...]:
-    """Return the notices that say that these clocks have started: one mail a person for all of them."""
+def opening(case: Case, clocks: Iterable[Clock], charter: Charter, now: datetime, **detail: Any) -> tuple[Notice, ...]:
+    """Return the notices that say that these clocks have started: one mail a person for all of them.
+
+    `again`, the case's version, where a clock that was told already runs on: it is told once more.
+    """
     climb = charter.climb
     running = [clock for clock in clocks if clock.stop is None]
     ranks = {rank for clock in running for rank in climb.ranks(clock, 0, clock.rung)}
     rungs = tuple((clock.id, ladder.rung_name(clock, climb, clock.rung)) for clock in running)
-    return notices(case, "opened", ranks, rungs, charter, now) if running else ()
+    return notices(case, "opened", ranks, rungs, charter, now, **detail) if running else ()
 
 
 def next_after(notice: Notice, charter: Charter, now: datetime) -> Notice | None:
@@ -82,6 +85,8 @@ def _notice(
 ) -> Notice:
     deadlines = {clock.id: clock.act_by.isoformat() for clock in case.clocks}
     duty = [f"{clock}@{rung}@{deadlines.get(clock, '')}" for clock, rung in rungs] or [str(case.version)]
+    if "again" in detail:
+        duty.append(f"again {detail['again']}")
     return Notice(
         id=notice_id(case.id, kind, person.id, *duty),
         kind=kind,

@@ -53,6 +53,8 @@ class Commit(Chapter):
             case = change.case
             if case is not None and any(entry.sealed is not None for entry in change.entries):
                 (names if change.was else new).add(case.id)
+            if case is not None and change.taken:
+                (names if change.was else new).add(case.id)
             for received in change.received:
                 owner = owner_of(received, case)
                 if owner is None:
@@ -80,6 +82,7 @@ class _Rows:
         self.keys: list[tuple[Any, ...]] = []
         self.case_events: dict[bytes, tuple[Any, ...]] = {}
         self.screened_events: dict[bytes, tuple[Any, ...]] = {}
+        self.taken: list[tuple[Any, ...]] = []
         self.sent: list[tuple[Any, ...]] = []
         self.settled: list[tuple[Any, ...]] = []
         self.letters = [self._letter(name, letter) for name, letter in letters.items()]
@@ -98,6 +101,8 @@ class _Rows:
                 assert not change.entries, "a register entry belongs to a case"
             for received in change.received:
                 self._event(received, case)
+            if case is not None:
+                self._take(change, case.id)
             self._rest(change)
 
     def write(self, store: Commit) -> None:
@@ -114,6 +119,8 @@ class _Rows:
                 raise Collision("A new case has the id of another case; nothing was written.") from error
         case_events = list(self.case_events.values())
         if case_events and many(sql.ADD_EVENT, case_events) != len(case_events):
+            raise Outrun
+        if self.taken and many(sql.TAKE_EVENT, self.taken) != len(self.taken):
             raise Outrun
         for statement, rows in (
             (sql.ADD_EVENT, list(self.screened_events.values())),
@@ -165,6 +172,13 @@ class _Rows:
             received.identity, received.content, owner, received.disposition, 1 if received.revision else 0, at,
             written(received.detected_at), plain(received.source), received.format, plain(received.because), raw,
         ))  # fmt: skip
+
+    def _take(self, change: Change, owner: str) -> None:
+        for received in change.taken:
+            raw = self._sealers[owner].seal(received.raw, event_row(received.identity, received.content))
+            self.taken.append(
+                (owner, received.disposition, raw, received.identity, received.content, change.taken_from)
+            )
 
     def _rest(self, change: Change) -> None:
         for notice in change.notices:

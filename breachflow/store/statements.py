@@ -87,6 +87,11 @@ ADD_EVENT = """
 """
 """One event as it was received; the same content under the same identity is on record once."""
 
+TAKE_EVENT = """
+    UPDATE events SET case_id = ?, disposition = ?, raw = ? WHERE identity = ? AND content = ? AND case_id = ?
+"""
+"""An event leaves one case for another, sealed anew under the other's key."""
+
 ADD_NOTICE = """
     INSERT INTO outbox (id, case_id, kind, person, created_at, state, next_at, doc)
     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT DO NOTHING

@@ -36,7 +36,7 @@ Confidence = Literal["verified", "extracted", "mapped", "estimated"]
 class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact of a case: its value in JSON types, where it comes from, since when, and how sure it is.
 
-    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY`, or `person:WHO`.
+    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY` (several with commas), or `person:WHO`.
     """
 
     value: Any

@@ -57,8 +57,9 @@ class Controller(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
 class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One line of the data map: which assets, and what the organisation already knows about the data on them.
 
-    `match` are exact names, patterns with `*`, or address ranges. `at_rest` is the protection of the storage itself
-    (disk encryption): it speaks for a lost or stolen device, never for a running system.
+    `match` are exact names, patterns with `*`, address ranges, or `account:ID`, `bucket:NAME`, `tag:KEY=VALUE`.
+    `at_rest` is the protection of the storage itself (disk encryption): it speaks for a lost or stolen device, never
+    for a running system.
     """
 
     id: Ident

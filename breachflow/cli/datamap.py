@@ -1,0 +1,101 @@
+"""`breachflow datamap`: which entry speaks for an asset, entries from a CMDB, what to map next, an entry undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from breachflow.cli import assembly
+from breachflow.cli.answers import Refused, one_line, print_json, say
+
+CONTRIBUTES = (
+    "processing", "controller", "role", "data", "people", "people_count", "people_count_basis", "records_count",
+    "countries", "at_rest", "backup", "clients", "note",
+)  # fmt: skip
+
+
+@click.group("datamap")
+def datamap_command() -> None:
+    """The data map: what the organisation already knows about the personal data on its assets."""
+
+
+@datamap_command.command("test")
+@click.argument("asset")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each match.")
+@click.pass_context
+def test_command(ctx: click.Context, asset: str, as_json: bool) -> None:
+    """Show which entries of the data map match ASSET, why, and what each contributes to a case."""
+    from breachflow.core.datamap import has_personal_data, mapped_facts
+
+    if not asset.strip():
+        raise Refused("the asset is empty; write a host, database, bucket, address or mailbox.")
+    charter = assembly.charter(assembly.settings(ctx))
+    matches = charter.datamap.matches(asset)
+    lines = [match.line for match in matches]
+    origins = {origin for _, origin in mapped_facts(_in_order(charter, lines), ()).values()}
+    speaking = {entry for origin in origins for entry in origin.split(",")}
+    first = _wins(charter, lines)
+    answers = [
+        {
+            "asset": asset,
+            "entry": match.line.id,
+            "matched": match.name,
+            "how": match.how,
+            "wins": match.line.id == first,
+            "speaks": match.line.id in speaking,
+            "personal_data": has_personal_data(match.line) or match.line.personal_data,
+            "contributes": {name: value for name in CONTRIBUTES if (value := getattr(match.line, name))},
+        }
+        for match in matches
+    ]
+    if as_json:
+        for answer in answers:
+            print_json(answer)
+        return
+    if not answers:
+        say(f"No entry of the data map matches {one_line(asset, 200)}: what is on it counts as unknown.")
+        return
+    for answer in answers:
+        _tell(answer, alone=len(answers) == 1)
+    if len(answers) > 1:
+        say(
+            f"`{first}` comes first in the data map: processing and controller are its own. Kinds of data, people and "
+            "countries add up; of counts the largest stands."
+        )
+
+
+def _in_order(charter: Any, lines: list[Any]) -> list[Any]:
+    idents = {line.id for line in lines}
+    return [line for line in charter.datamap.lines if line.id in idents]
+
+
+def _wins(charter: Any, lines: list[Any]) -> str:
+    """Return the id of the entry that says whose data it is: the first of the map with personal data."""
+    from breachflow.core.datamap import has_personal_data
+
+    ordered = _in_order(charter, lines)
+    return next((line.id for line in ordered if has_personal_data(line)), ordered[0].id if ordered else "")
+
+
+def _tell(answer: dict[str, Any], *, alone: bool) -> None:
+    why = {
+        "name": "by its exact name",
+        "host name": "by its name without the domain",
+        "bucket": "by its bucket",
+        "account": "by its account",
+        "tag": "by its tag",
+        "pattern": "by the pattern",
+        "range": "by the address range",
+    }[answer["how"]]
+    place = "" if alone else ", first" if answer["wins"] else ", further"
+    say(f"{answer['entry']}: {why} `{one_line(answer['matched'], 120)}`{place}.")
+    if answer["personal_data"] is False:
+        say("  says that there is no personal data on it" + ("." if answer["speaks"] else "; another entry has some."))
+    elif not answer["speaks"]:
+        say("  adds nothing to what the others say.")
+    for name, value in answer["contributes"].items():
+        text = ", ".join(value) if isinstance(value, tuple) else str(value)
+        say(f"  {name:<20} {one_line(text, 160)}")
+    if "at_rest" in answer["contributes"]:
+        say("  (protection at rest speaks for a lost or stolen device only, Art. 34(3)(a))")

@@ -15,6 +15,9 @@ CONTRIBUTES = (
 )  # fmt: skip
 
 
+SHOWN = 50  # As many as a person maps in a sitting.
+
+
 @click.group("datamap")
 def datamap_command() -> None:
     """The data map: what the organisation already knows about the personal data on its assets."""
@@ -63,6 +66,54 @@ def test_command(ctx: click.Context, asset: str, as_json: bool) -> None:
             f"`{first}` comes first in the data map: processing and controller are its own. Kinds of data, people and "
             "countries add up; of counts the largest stands."
         )
+
+
+@datamap_command.command("unmapped")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each asset, all of them.")
+@click.pass_context
+def unmapped_command(ctx: click.Context, as_json: bool) -> None:
+    """List the assets that events name and no entry matches, the most frequent first: the next ones to map."""
+    from breachflow.core.overview import utc
+
+    settings = assembly.settings(ctx)
+    charter = assembly.charter(settings)
+    with assembly.store(settings) as store:
+        rows = store.unmapped()
+    still = charter.datamap.unmapped(row.asset for row in rows)
+    rows = [row for row in rows if row.asset in still]
+    if as_json:
+        for row in rows:
+            print_json(
+                {
+                    "asset": row.asset, "seen": row.seen, "first_seen": utc(row.first_at),
+                    "last_seen": utc(row.last_at),
+                }
+            )  # fmt: skip
+        return
+    for row in rows[:SHOWN]:
+        say(f"{row.seen:>8}  {utc(row.first_at)}  {utc(row.last_at)}  {one_line(row.asset, 120)}")
+    if len(rows) > SHOWN:
+        say(f"… and {len(rows) - SHOWN} more; --json prints all.")
+    if not rows:
+        say("Every asset that an event named is in the data map.")
+
+
+@datamap_command.command("retract")
+@click.argument("case")
+@click.argument("entry")
+@click.option("--by", required=True, metavar="WHO", help="Who decides; it is kept in the register.")
+@click.option("--reason", required=True, help="What is wrong with the entry; it is kept in the register.")
+@click.option("--json", "as_json", is_flag=True, help="Print the case as JSON.")
+@click.pass_context
+def retract_command(ctx: click.Context, case: str, entry: str, by: str, reason: str, as_json: bool) -> None:
+    """Take back from CASE what ENTRY of the data map said of it; its facts fall back to what else is known.
+
+    Later events leave ENTRY out of this case too. For the next cases, correct the organisation file.
+    """
+    from breachflow.cli.decide import record
+    from breachflow.core.decision import Retract
+
+    record(ctx, case, Retract(by=by, reason=reason, entry=entry), as_json=as_json)
 
 
 def _in_order(charter: Any, lines: list[Any]) -> list[Any]:

@@ -185,7 +185,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
     event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
-    candidates recorded since then count.
+    candidates recorded since then count. `controller` is the one that an event stated; `retracted` are entries of the
+    data map that a person took back for this case.
     """
 
     id: str
@@ -208,6 +209,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
+    controller: str | None = None
+    retracted: tuple[str, ...] = ()
     seq: int = 0
     head: str = ""
 
@@ -294,7 +297,8 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one step changes, written in one transaction or not at all.
 
     `was` is the version of the case that was read; 0 for a new case. `case` is `None` where only an event is recorded.
-    `warnings` are for the person who decided; the register has them too.
+    `warnings` are for the person who decided; the register has them too. `adopted` are events on record as screened
+    out that now belong to the case.
     """
 
     case: Case | None = None
@@ -305,6 +309,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     keys: tuple[Key, ...] = ()
     settled: tuple[Settled, ...] = ()
     warnings: tuple[str, ...] = ()
+    adopted: tuple[Received, ...] = ()
 
 
 def facts_of(case: Case, part: Part | None = None) -> Facts:

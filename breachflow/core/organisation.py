@@ -12,7 +12,9 @@ from breachflow.core.facts import Basis, Country, DataKind, People, Role
 
 Lang = Literal["fr", "en"]
 Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
-Verb = Literal["confirm", "dismiss", "facts", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen"]
+Verb = Literal[
+    "confirm", "dismiss", "facts", "retract", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen",
+]  # fmt: skip
 Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, one_line, print_json, say
+from breachflow.settings.errors import SettingsError
 
 CONTRIBUTES = (
     "processing", "controller", "role", "data", "people", "people_count", "people_count_basis", "records_count",
@@ -15,6 +18,7 @@ CONTRIBUTES = (
 )  # fmt: skip
 
 
+MOST_READ = 20_000_001  # One byte more than is taken, so that a longer file is noticed.
 SHOWN = 50  # As many as a person maps in a sitting.
 
 
@@ -66,6 +70,72 @@ def test_command(ctx: click.Context, asset: str, as_json: bool) -> None:
             f"`{first}` comes first in the data map: processing and controller are its own. Kinds of data, people and "
             "countries add up; of counts the largest stands."
         )
+
+
+@datamap_command.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--columns", multiple=True, metavar="OURS=THEIRS", help="Which column of FILE is which; repeat it.")
+@click.option("--write", is_flag=True, help="Append to the organisation file, instead of printing what to append.")
+@click.pass_context
+def import_command(ctx: click.Context, file: str, columns: tuple[str, ...], write: bool) -> int:
+    """Turn an inventory (CSV, or a CMDB's export as JSON) into entries of the data map.
+
+    Columns are found by their usual names: asset (name, fqdn, ip_address), kind (name, pattern, range, account, bucket,
+    tag), processing, controller, data, people, people_count, records_count, countries, at_rest, backup, role, note.
+    Where one cell is wrong, nothing is written.
+    """
+    from breachflow.settings.appended import append
+    from breachflow.settings.inventory import rows
+    from breachflow.settings.inventory_entries import as_toml, imported
+
+    settings = assembly.settings(ctx)
+    organisation = assembly.charter(settings).organisation
+    name = "standard input" if file == "-" else file
+    try:
+        data = sys.stdin.buffer.read(MOST_READ) if file == "-" else _read(file)
+        found = imported(rows(data), organisation, _chosen(columns))
+    except SettingsError as problem:
+        raise Refused(f"{name}: {problem}") from problem
+    for sentence in found.known[:SHOWN]:
+        click.echo(f"breachflow: {one_line(sentence, 300)}", err=True)
+    if found.unused:
+        click.echo(f"breachflow: not used: {one_line(', '.join(found.unused), 300)}.", err=True)
+    if found.wrong:
+        for sentence in found.wrong[:SHOWN]:
+            click.echo(f"breachflow: {one_line(f'{name}: {sentence}', 400)}", err=True)
+        left = len(found.wrong) - SHOWN
+        click.echo(f"breachflow: {f'{left} more; ' if left > 0 else ''}nothing was imported.", err=True)
+        return 2
+    if not found.entries:
+        say("Nothing to add: every asset of the file is in the data map already.")
+        return 0
+    text = as_toml(found.entries)
+    if not write:
+        say(text.rstrip("\n"))
+        return 0
+    findings = append(settings.organisation, text, mail=settings.mail)
+    say(f"{len(found.entries)} entries appended to {settings.organisation}.")
+    if findings:
+        say(f"`breachflow check` has {len(findings)} warning(s) about the file now.")
+    return 0
+
+
+def _chosen(pairs: tuple[str, ...]) -> dict[str, str]:
+    chosen = {}
+    for pair in pairs:
+        key, sign, column = (part.strip() for part in pair.partition("="))
+        if not sign or not key or not column:
+            raise Refused(f"`{one_line(pair, 60)}` is not OURS=THEIRS, like asset=u_server.")
+        chosen[key] = column
+    return chosen
+
+
+def _read(file: str) -> bytes:
+    try:
+        with Path(file).open("rb") as source:
+            return source.read(MOST_READ)
+    except OSError as problem:
+        raise Refused(f"{file}: {problem.strerror}.") from problem
 
 
 @datamap_command.command("unmapped")

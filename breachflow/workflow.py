@@ -32,6 +32,7 @@ from breachflow.store.rows import DeadLetter, EventRow, Leased, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
 UPKEEP = timedelta(hours=1)  # Between two looks for what has expired; days are what is counted.
+EXPIRING = 50  # Days whose events are erased in one look: a backlog of years must not hold up the clock.
 OVERTAKEN = 3  # Times that a batch is overtaken before it is halved: smaller ones slip in between other writers.
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
@@ -150,18 +151,18 @@ class Workflow:
         now = self.now()
         days = self.charter.policy.screening.keep_days
         before = now - timedelta(days=days)
-        for name in self.store.keys("screened", f"{before.astimezone(UTC):%Y-%m-%d}"):
+        for name in self.store.keys("screened", f"{before.astimezone(UTC):%Y-%m-%d}")[:EXPIRING]:
             if self.store.destroy_key(name, "breachflow", f"kept for {days} days", now):
                 log.info("expired", key=name)
         known = {row.asset for row in self.store.unmapped()}
         self.store.forget_unmapped(known - self.charter.datamap.unmapped(known), before)
 
     def tick(self, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches."""
+        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches.
+
+        Once an hour it also lets expire what is kept no longer.
+        """
         now, looked = self.now(), 0
-        if self._expired_at is None or not timedelta(0) <= now - self._expired_at < UPKEEP:
-            self._expired_at = now
-            self.expire()
         while not stopping() and (due := self.store.due(now, BATCH)):
             looked += len(due)
             changes = [change for case in due if (change := self._timed(case, now)) is not None]
@@ -171,6 +172,10 @@ class Workflow:
                     self.store.commit([change])
             if not changes or len(due) < BATCH:
                 break
+        # Last, so that nobody is told late because something is being erased.
+        if self._expired_at is None or not timedelta(0) <= now - self._expired_at < UPKEEP:
+            self._expired_at = now
+            self.expire()
         return looked
 
     def draft(self, stopping: Callable[[], bool] = lambda: False) -> int:

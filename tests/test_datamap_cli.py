@@ -100,7 +100,9 @@ def test_of_two_entries_the_one_with_personal_data_wins_and_says_what_it_contrib
     narrow, wide = sorted(lines(run("datamap", "test", "10.20.3.4", "--json")[1]), key=lambda m: not m["wins"])
     assert (narrow["entry"], wide["entry"], wide["wins"]) == ("office-files", "office", False)
     assert narrow["contributes"] == {"data": ["employment"], "people": ["employees"], "people_count": 50}
-    assert "office-files" in run("datamap", "test", "10.20.3.4")[1]
+    assert "`office-files` is the first with personal data" in run("datamap", "test", "10.20.3.4")[1]
+    mapped(home, '[[datamap]]\nid = "twin"\nmatch = ["crm-*"]\ncontroller = "roulavie-assurances"\ndata = ["health"]\n')
+    assert "several controllers" in run("datamap", "test", "crm-01")[1]
 
 
 def test_an_asset_that_nothing_matches_is_said_to_be_unknown(home, run):

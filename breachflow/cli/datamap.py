@@ -34,6 +34,7 @@ def datamap_command() -> None:
 def test_command(ctx: click.Context, asset: str, as_json: bool) -> None:
     """Show which entries of the data map match ASSET, why, and what each contributes to a case."""
     from breachflow.core.datamap import has_personal_data, mapped_facts
+    from breachflow.core.parts import mapped_scopes
 
     if not asset.strip():
         raise Refused("the asset is empty; write a host, database, bucket, address or mailbox.")
@@ -66,10 +67,13 @@ def test_command(ctx: click.Context, asset: str, as_json: bool) -> None:
     for answer in answers:
         _tell(answer, alone=len(answers) == 1)
     if len(answers) > 1:
-        say(
-            f"`{first}` comes first in the data map: processing and controller are its own. Kinds of data, people and "
-            "countries add up; of counts the largest stands."
+        several = mapped_scopes(_in_order(charter, lines), (), charter)
+        whose = (
+            "The entries name several controllers or roles: each gets a part of the case of its own."
+            if several
+            else f"`{first}` is the first with personal data: processing and controller are its own."
         )
+        say(f"{whose} Kinds of data, people and countries add up; of counts the largest stands.")
 
 
 @datamap_command.command("import")

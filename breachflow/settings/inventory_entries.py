@@ -128,14 +128,14 @@ class _Reader:
 
 def _meaning(named: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the columns that are used, each with ours; of several for one of ours the first, but of assets all."""
-    for key, column in columns.items():
-        if key not in COLUMNS:
-            near = get_close_matches(key, COLUMNS, n=1)
+    for own, column in columns.items():
+        if own not in COLUMNS:
+            near = get_close_matches(own, COLUMNS, n=1)
             hint = f"; did you mean `{near[0]}`?" if near else f"; there are: {', '.join(COLUMNS)}."
-            raise SettingsError(f"no column of the data map is called `{key}`{hint}")
+            raise SettingsError(f"no column of the data map is called `{own}`{hint}")
         if column not in named:
             raise SettingsError(f"the file has no column `{column}`; it has: {', '.join(named[:30])}.")
-    chosen = {column: key for key, column in columns.items()}
+    chosen = {column: own for own, column in columns.items()}
     found: list[tuple[str, str]] = []
     for column in named:
         key = chosen.get(column)

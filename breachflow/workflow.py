@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Literal, Protocol
 
@@ -15,11 +15,13 @@ from msgspec.structs import replace
 from breachflow.core import lifecycle, telling
 from breachflow.core.assessment import Assessment
 from breachflow.core.bundling import followed
-from breachflow.core.case import Case, Change, Notice, Settled, facts_of
+from breachflow.core.case import Case, Change, IllegalMove, Notice, Received, Settled, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
 from breachflow.core.drafting import wanted
+from breachflow.core.event import SecurityEvent
+from breachflow.core.identity import case_id, event_identity
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
@@ -27,9 +29,11 @@ from breachflow.formats import Reading, read
 from breachflow.rendering import Renderer
 from breachflow.store import Store
 from breachflow.store.errors import Collision, StoreError
-from breachflow.store.rows import DeadLetter, Leased, Position
+from breachflow.store.rows import DeadLetter, EventRow, Leased, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
+UPKEEP = timedelta(hours=1)  # Between two looks for what has expired; days are what is counted.
+EXPIRING = 50  # Days whose events are erased in one look: a backlog of years must not hold up the clock.
 OVERTAKEN = 3  # Times that a batch is overtaken before it is halved: smaller ones slip in between other writers.
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
@@ -81,6 +85,7 @@ class Workflow:
         self.renderer = renderer or Renderer()
         self.route = route
         self.desk = desk
+        self._expired_at: datetime | None = None
         self._stumbled: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
@@ -115,8 +120,51 @@ class Workflow:
                 return change
         raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
 
+    def open_screened(self, ident: str, by: str, reason: str) -> Change:
+        """Open a case for a screened-out event, found by the first hexadecimal digits of its identity.
+
+        Raises `IllegalMove` where there is no such event, several, or one that is a case's or has expired.
+        """
+        if not by.strip() or not reason.strip():
+            raise IllegalMove("say who opens the event (--by) and why (--reason); the register keeps both.")
+        for attempt in range(ATTEMPTS):
+            row = screened_event(self.store.events_like(ident), ident)
+            event, raw = self._again(row)
+            now = self.now()
+            received = Received(
+                identity=row.identity, content=row.content, source=row.source, received_at=row.received_at,
+                detected_at=row.detected_at, format=row.format, disposition="screened", because=row.because, raw=raw,
+                revision=row.revision,
+            )  # fmt: skip
+            new_id = case_id(event.source, event.id, now, attempt)
+            change = lifecycle.opened_after_all(new_id, event, received, self.charter, by, reason, now)
+            # Later events go on finding the case that they find now.
+            taken = self.store.cases_for({key.key for key in change.keys}, now)
+            change = replace(change, keys=tuple(key for key in change.keys if key.key not in taken))
+            try:
+                if self.store.commit([change]):
+                    log.info("opened", case=new_id, screened=True)
+                    return change
+            except Collision:
+                continue
+        raise Contended(f"event {ident[:32]}: changed {ATTEMPTS} times while it was being opened; try again.")
+
+    def expire(self) -> None:
+        """Erase screened events that are older than the policy keeps them, and unmapped assets not seen since."""
+        now = self.now()
+        days = self.charter.policy.screening.keep_days
+        before = now - timedelta(days=days)
+        for name in self.store.keys("screened", f"{before.astimezone(UTC):%Y-%m-%d}")[:EXPIRING]:
+            if self.store.destroy_key(name, "breachflow", f"kept for {days} days", now):
+                log.info("expired", key=name)
+        known = {row.asset for row in self.store.unmapped()}
+        self.store.forget_unmapped(known - self.charter.datamap.unmapped(known), before)
+
     def tick(self, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches."""
+        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches.
+
+        Once an hour it also lets expire what is kept no longer.
+        """
         now, looked = self.now(), 0
         while not stopping() and (due := self.store.due(now, BATCH)):
             looked += len(due)
@@ -127,6 +175,10 @@ class Workflow:
                     self.store.commit([change])
             if not changes or len(due) < BATCH:
                 break
+        # Last, so that nobody is told late because something is being erased.
+        if self._expired_at is None or not timedelta(0) <= now - self._expired_at < UPKEEP:
+            self._expired_at = now
+            self.expire()
         return looked
 
     def draft(self, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -215,7 +267,9 @@ class Workflow:
                 outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
             try:
                 told = (Change(notices=telling.unread(self.charter, now)),) if dead else ()
-                if self.store.commit((*outcome.changes, *told), dead=dead, positions=positions):
+                if self.store.commit(
+                    (*outcome.changes, *told), dead=dead, positions=positions, unmapped=outcome.unmapped, at=now
+                ):
                     fates = iter(outcome.fates)
                     return tuple("quarantined" if r.reading.event is None else next(fates) for r in records)
             except Collision:
@@ -242,6 +296,24 @@ class Workflow:
                 reading = replace(record.reading, event=None, error=reason)
                 fates += self._take_in([Record(reading, record.origin)], read)
         return tuple(fates)
+
+    def _again(self, row: EventRow) -> tuple[SecurityEvent, bytes]:
+        """Read a kept event anew; raise `IllegalMove` where it has expired, or is no longer read as the same event."""
+        ident = row.identity.hex()[:12]
+        raw = self.store.raw(row.identity, row.content)
+        if raw is None:
+            raise IllegalMove(
+                f"event {ident}: its content has been erased (screened events are kept for "
+                f"{self.charter.policy.screening.keep_days} days); report what is known with `breachflow report`."
+            )
+        for form in (None, row.format):
+            for reading in read(raw, format=form, received_at=row.received_at):
+                event = reading.event
+                if event is not None and event_identity(event.source, event.id) == row.identity:
+                    return event, raw
+        raise IllegalMove(
+            f"event {ident}: its content is no longer read as the event it was; report it with `breachflow report`."
+        )
 
     def _known(self, arrivals: Sequence[Arrival], now: datetime) -> Known:
         contents = self.store.events_known({one.identity for one in arrivals})
@@ -368,6 +440,19 @@ class Workflow:
             thread=message_id(notice.case, domain) if notice.case is not None else None,
             headers={"X-Breachflow-Notice": notice.id} | ({"X-Breachflow-Case": notice.case} if notice.case else {}),
         )
+
+
+def screened_event(rows: Sequence[EventRow], ident: str) -> EventRow:
+    """Return the newest form of the one screened event among these; raise `IllegalMove` where there is none."""
+    identities = {row.identity for row in rows}
+    if not identities:
+        raise IllegalMove(f"no event's id begins with {ident}; `breachflow screened` lists them.")
+    if len(identities) > 1:
+        raise IllegalMove(f"{ident} is the beginning of several events' ids; write more of it.")
+    case = next((row.case for row in rows if row.case is not None), None)
+    if case is not None:
+        raise IllegalMove(f"event {ident} belongs to the case {case} already; `breachflow show {case}` shows it.")
+    return rows[-1]
 
 
 def where(fault: BaseException) -> str:

@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "awareness": ("regroup", "The awareness ledger: candidates, choices, deadlines."),
     "draft": ("draft", "Print a draft: authority, people, controllers, board."),
     "register": ("register", "Export the register, or verify its chain."),
+    "datamap": ("datamap", "The data map: test an asset, import a CMDB, see what to map next, undo an entry."),
     "screened": ("held", "The events that were screened out, and why."),
     "deadletters": ("held", "What could not be read."),
 }

@@ -56,6 +56,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
         "aware": msgspec.to_builtins(case.aware),
         "candidates": msgspec.to_builtins(case.candidates),
         "flagged": case.flagged,
+        "retracted": case.retracted,
         "facts": {
             name: {"value": known.value, "origin": known.origin, "at": utc(known.at), "confidence": known.confidence}
             for name, known in case.facts.items()
@@ -104,6 +105,8 @@ def _tell(answer: dict[str, Any], case: Case, zone: str, now: datetime) -> None:
     for name, known in answer["facts"].items():
         value = one_line(msgspec.json.encode(known["value"]).decode(), 70)
         say(f"  {name:<24} {value:<40} {known['confidence']}, {one_line(known['origin'])}")
+    for entry in case.retracted:
+        say(f"  the data map's entry {one_line(entry, 64)} was taken back: it says nothing of this case")
     for part in answer["parts"]:
         _tell_assessment(part)
     say("\nDrafts")

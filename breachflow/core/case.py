@@ -36,7 +36,7 @@ Confidence = Literal["verified", "extracted", "mapped", "estimated"]
 class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact of a case: its value in JSON types, where it comes from, since when, and how sure it is.
 
-    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY`, or `person:WHO`.
+    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY` (several with commas), or `person:WHO`.
     """
 
     value: Any
@@ -198,7 +198,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `bundle` are the cases, this one among them, that are notified together, the clock of each from `bundled_from`.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
     event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
-    candidates recorded since then count.
+    candidates recorded since then count. `controller` is the one that an event stated; `retracted` are entries of the
+    data map that a person took back for this case.
     """
 
     id: str
@@ -226,6 +227,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     split_from: str | None = None
     bundle: tuple[str, ...] = ()
     bundled_from: Instant | None = None
+    controller: str | None = None
+    retracted: tuple[str, ...] = ()
     seq: int = 0
     head: str = ""
 
@@ -315,7 +318,8 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `was` is the version of the case that was read; 0 for a new case. `case` is `None` where only an event is recorded.
     `taken` are events on record that move to this case from the case `taken_from`.
-    `warnings` are for the person who decided; the register has them too.
+    `warnings` are for the person who decided; the register has them too. `adopted` are events on record as screened
+    out that now belong to the case.
     """
 
     case: Case | None = None
@@ -328,6 +332,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: tuple[Received, ...] = ()
     taken_from: str | None = None
     warnings: tuple[str, ...] = ()
+    adopted: tuple[Received, ...] = ()
 
 
 def facts_of(case: Case, part: Part | None = None) -> Facts:

@@ -36,11 +36,12 @@ from breachflow.core.decision import (
     Informed,
     Note,
     Reopen,
+    Retract,
     SetFacts,
 )
-from breachflow.core.facts import FACT_NAMES, Facts
+from breachflow.core.facts import FACT_NAMES, Facts, incident_types
 from breachflow.core.learning import FactChange, stated
-from breachflow.core.parts import carried, parts_of
+from breachflow.core.parts import carried, mapped_news, parts_of, speaking
 from breachflow.core.record import changed_facts
 
 EXPLAIN_AFTER = timedelta(hours=24)
@@ -125,9 +126,48 @@ def _facts(case: Case, decision: SetFacts, charter: Charter, now: datetime) -> S
     body, sealed = changed_facts(changes)
     parts = case.parts
     if "scopes" in decision.values or "role" in decision.values:
-        own = charter.datamap.find(case.assets)
+        own = speaking(case, case.assets, charter)
         parts = carried(parts_of(facts, own, case.parts[0].controller, charter), case.parts)
     return Step(replace(case, facts=facts, parts=parts, material=case.version + 1), body, sealed)
+
+
+def _retract(case: Case, decision: Retract, charter: Charter, now: datetime) -> Step:
+    _require_reason(case, decision, "what is wrong with the entry")
+    entry = decision.entry
+    if entry in case.retracted:
+        raise IllegalMove(f"{case.id}: the entry `{entry}` was taken back already; it says nothing of this case.")
+    own = speaking(case, case.assets, charter)
+    mapped = {name: known for name, known in case.facts.items() if known.confidence == "mapped"}
+    wrong = {name for name, known in mapped.items() if entry in known.origin.removeprefix("datamap:").split(",")}
+    matching = [line.id for line in own]
+    if not wrong and entry not in matching:
+        from_map = {one for known in mapped.values() for one in known.origin.removeprefix("datamap:").split(",")}
+        entries = ", ".join(sorted({*from_map, *matching} - {"datamap"})) or "none"
+        raise IllegalMove(
+            f"{case.id}: nothing in it comes from the entry `{entry[:64]}`; it has facts from: {entries}."
+        )
+    after = replace(case, retracted=(*case.retracted, entry))
+    left = speaking(after, case.assets, charter)
+    facts = {name: known for name, known in case.facts.items() if name not in wrong}
+    if "scopes" in mapped:  # Made of all entries together, so made anew.
+        wrong.add("scopes")
+        facts.pop("scopes")
+    types = incident_types(facts_of(replace(case, facts=facts)))
+    rest = mapped_news(left, case.controller, types, charter, now)
+    facts |= {name: known for name, known in rest.items() if name not in facts}
+    changes = [
+        FactChange(
+            name,
+            case.facts[name].value if name in case.facts else None,
+            facts[name].value if name in facts else None,
+            facts[name].origin if name in facts else f"person:{decision.by}",
+        )
+        for name in sorted(wrong | (facts.keys() - case.facts.keys()))
+    ]
+    body, sealed = changed_facts([change for change in changes if change.before != change.after])
+    parts = carried(parts_of(facts, left, case.controller, charter), case.parts)
+    after = replace(after, facts=facts, parts=parts, material=case.version + 1)
+    return Step(after, {"entry": entry} | body, sealed)
 
 
 def _ack(case: Case, decision: Ack, charter: Charter, now: datetime) -> Step:
@@ -309,6 +349,7 @@ _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] 
     Confirm: _confirm,
     Dismiss: _dismiss,
     SetFacts: _facts,
+    Retract: _retract,
     Ack: _ack,
     Filed: _filed,
     Exempt: _exempt,

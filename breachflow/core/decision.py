@@ -40,6 +40,15 @@ class SetFacts(_Decision, frozen=True, kw_only=True, tag="facts"):
     values: dict[str, Any]
 
 
+class Retract(_Decision, frozen=True, kw_only=True, tag="retract"):
+    """What an entry of the data map says of this case is wrong: its facts are taken back, and it speaks no more here.
+
+    Each falls back to what the other entries say, or to unknown; what an event or a person stated stays.
+    """
+
+    entry: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class Ack(_Decision, frozen=True, kw_only=True, tag="ack"):
     """Somebody is on it: the ladder keeps silent for a while, then the acknowledgement lapses."""
 
@@ -100,5 +109,5 @@ class Reopen(_Decision, frozen=True, kw_only=True, tag="reopen"):
     """New information: a closed or dismissed case is looked at again, and its clocks run again."""
 
 
-Decision = Confirm | Dismiss | SetFacts | Ack | Filed | Exempt | Informed | Done | Note | Close | Reopen
+Decision = Confirm | Dismiss | SetFacts | Retract | Ack | Filed | Exempt | Informed | Done | Note | Close | Reopen
 """Everything a person can decide, told apart in JSON by `verb`."""

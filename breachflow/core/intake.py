@@ -18,6 +18,8 @@ from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, content_of, event_identity
 from breachflow.core.screening import Screened, screen
 
+LONGEST_NAME = 255  # Characters of an unmapped asset's name: DNS allows 253; what is longer is a path.
+
 Fate = Literal["opened", "attached", "screened", "duplicates", "quarantined"]
 """What becomes of one record, under the name by which it is counted."""
 
@@ -66,10 +68,14 @@ class Known(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The changes of a batch, at most one for each case, and what became of each of its events, in order."""
+    """The changes of a batch, at most one for each case, and what became of each of its events, in order.
+
+    `unmapped` counts the events by each asset that they name and the data map does not know.
+    """
 
     changes: tuple[Change, ...]
     fates: tuple[Fate, ...]
+    unmapped: Mapping[str, int] = {}
 
 
 def arrival(event: SecurityEvent, raw: bytes) -> Arrival:
@@ -81,7 +87,7 @@ def taken_in(arrivals: Sequence[Arrival], known: Known, charter: Charter, now: d
     """Decide about every event of a batch in order, each seeing what those before it did."""
     batch = _Batch(known, charter, now, attempt)
     fates = tuple(batch.take(one) for one in arrivals)
-    return Outcome(tuple(batch.changes()), fates)
+    return Outcome(tuple(batch.changes()), fates, batch.unmapped)
 
 
 def tallied(fates: Iterable[Fate]) -> Tally:
@@ -99,6 +105,7 @@ class _Batch:
         self.cases = dict(known.cases)
         self.steps: dict[str, list[Change]] = {}
         self.screened: list[Received] = []
+        self.unmapped: dict[str, int] = {}
 
     def take(self, one: Arrival) -> Fate:
         """Take in one event; return what became of it."""
@@ -106,6 +113,10 @@ class _Batch:
         if one.content in seen:
             return "duplicates"
         lines = self.charter.datamap.find(one.event.assets)
+        if not lines or len(one.event.assets) > 1:
+            for name in self.charter.datamap.unmapped(one.event.assets):
+                short = name[:LONGEST_NAME]
+                self.unmapped[short] = self.unmapped.get(short, 0) + 1
         outcome = screen(one.event, lines, self.charter.policy.screening)
         received = self._received(one, outcome, revision=bool(seen))
         case, joined = self._found(one, seen, outcome)

@@ -29,7 +29,6 @@ from breachflow.core.case import (
 )
 from breachflow.core.charter import Charter
 from breachflow.core.correlation import keys_of
-from breachflow.core.datamap import mapped_facts
 from breachflow.core.deciding import applied
 from breachflow.core.decision import Ack, Decision, Note, Reopen
 from breachflow.core.event import SecurityEvent
@@ -37,7 +36,7 @@ from breachflow.core.facts import incident_types
 from breachflow.core.learning import learn, stated
 from breachflow.core.moves import led_to, verb
 from breachflow.core.organisation import Asset, Rank
-from breachflow.core.parts import carried, judged, mapped_scopes, parts_of
+from breachflow.core.parts import carried, judged, mapped_news, parts_of, speaking
 from breachflow.core.record import builtins, changed_facts, consequences, event_lines
 from breachflow.law.profiles import profile_for
 
@@ -65,9 +64,20 @@ def opened(case_id: str, event: SecurityEvent, received: Received, charter: Char
         assets=event.assets[:MOST_ASSETS],
         events=1,
         material=1,
+        controller=event.controller,
     )
     case = settled(judged(new, charter), charter, now)
     return _step(None, case, "opened", event, received, changes, charter, now)
+
+
+def opened_after_all(
+    case_id: str, event: SecurityEvent, received: Received, charter: Charter, by: str, reason: str, now: datetime
+) -> Change:
+    """Open a case for an event that was screened out: as for any event, and the register says who did so and why."""
+    change = opened(case_id, event, received, charter, now)
+    (entry,) = change.entries
+    body = entry.body | {"reason": reason, "screened_at": received.received_at}
+    return replace(change, entries=(replace(entry, by=by, body=body),), received=(), adopted=change.received)
 
 
 def attached(case: Case, event: SecurityEvent, received: Received, charter: Charter, now: datetime) -> Change:
@@ -78,7 +88,7 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     if event.verdict in ("false_positive", "test"):
         flagged = replace(case, version=case.version + 1, events=case.events + 1, flagged=event.verdict)
         return _step(case, flagged, "attached", event, received, (), charter, now)
-    lines = charter.datamap.find(event.assets)
+    lines = speaking(case, event.assets, charter)
     origin = f"event:{event.source}/{event.id}#"
     facts, changes = learn(case.facts, news(event, lines, charter, now), revising=origin if received.revision else None)
     changed = replace(
@@ -89,6 +99,7 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
         events=case.events + 1,
         assets=tuple(dict.fromkeys((*case.assets, *event.assets)))[:MOST_ASSETS],
         material=case.version + 1 if changes else case.material,
+        controller=event.controller or case.controller,
     )
     if case.stage is Stage.DISMISSED:
         changed = replace(
@@ -263,14 +274,7 @@ def news(event: SecurityEvent, lines: Sequence[Asset], charter: Charter, now: da
         if name not in own and (value := getattr(event, name)) is not None:
             own[name] = builtins(value)
     types = incident_types(event.facts) if event.facts is not None else ()
-    news: dict[str, Known] = {}
-    if lines:
-        of_controller = [line for line in lines if event.controller in (None, line.controller)] or lines
-        for name, (value, line_id) in mapped_facts(of_controller, types).items():
-            news[name] = Known(value=value, origin=f"datamap:{line_id}", at=now, confidence="mapped")
-        scopes = mapped_scopes(of_controller, types, charter) if event.controller is None else []
-        if scopes:
-            news["scopes"] = Known(value=scopes, origin="datamap", at=now, confidence="mapped")
+    news = mapped_news(lines, event.controller, types, charter, now)
     return news | stated(own, f"event:{event.source}/{event.id}#/facts/{{}}", now, "extracted")
 
 

@@ -15,6 +15,7 @@ from breachflow.core.decision import (
     Informed,
     Note,
     Reopen,
+    Retract,
     SetFacts,
 )
 
@@ -23,6 +24,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Confirm: Stage.CONFIRMED,
         Dismiss: Stage.DISMISSED,
         SetFacts: Stage.SUSPECTED,
+        Retract: Stage.SUSPECTED,
         Done: Stage.SUSPECTED,
         Ack: Stage.SUSPECTED,
         Note: Stage.SUSPECTED,
@@ -34,6 +36,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Informed: Stage.CONFIRMED,
         Done: Stage.CONFIRMED,
         SetFacts: Stage.CONFIRMED,
+        Retract: Stage.CONFIRMED,
         Ack: Stage.CONFIRMED,
         Note: Stage.CONFIRMED,
         Dismiss: Stage.DISMISSED,
@@ -44,6 +47,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Informed: Stage.HANDLED,
         Done: Stage.HANDLED,
         SetFacts: Stage.HANDLED,
+        Retract: Stage.HANDLED,
         Ack: Stage.HANDLED,
         Note: Stage.HANDLED,
         Close: Stage.CLOSED,
@@ -53,7 +57,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
 }
 """Between `confirmed` and `handled` a case goes by itself, as the last hard clock ends or a new one starts."""
 
-COMMANDS: dict[type[Decision], str] = {SetFacts: "facts set"}
+COMMANDS: dict[type[Decision], str] = {SetFacts: "facts set", Retract: "datamap retract"}
 """What a person types, where it is not the decision's own word."""
 
 

@@ -12,7 +12,9 @@ from breachflow.core.facts import Basis, Country, DataKind, People, Role
 
 Lang = Literal["fr", "en"]
 Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
-Verb = Literal["confirm", "dismiss", "facts", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen"]
+Verb = Literal[
+    "confirm", "dismiss", "facts", "retract", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen",
+]  # fmt: skip
 Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
 
@@ -57,8 +59,9 @@ class Controller(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
 class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One line of the data map: which assets, and what the organisation already knows about the data on them.
 
-    `match` are exact names, patterns with `*`, or address ranges. `at_rest` is the protection of the storage itself
-    (disk encryption): it speaks for a lost or stolen device, never for a running system.
+    `match` are exact names, patterns with `*`, address ranges, or `account:ID`, `bucket:NAME`, `tag:KEY=VALUE`.
+    `at_rest` is the protection of the storage itself (disk encryption): it speaks for a lost or stolen device, never
+    for a running system.
     """
 
     id: Ident

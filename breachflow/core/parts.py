@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -39,6 +40,27 @@ def mapped_scopes(lines: Sequence[Asset], types: Sequence[str], charter: Charter
         scope |= {name: facts[name][0] for name in SCOPED if name in facts}
         scopes.append({name: value for name, value in scope.items() if value is not None})
     return scopes
+
+
+def speaking(case: Case, assets: Sequence[str], charter: Charter) -> tuple[Asset, ...]:
+    """Return the lines of the data map that these assets match, but for those a person took back for this case."""
+    lines = charter.datamap.find(assets)
+    return tuple(line for line in lines if line.id not in case.retracted) if case.retracted else lines
+
+
+def mapped_news(
+    lines: Sequence[Asset], controller: str | None, types: Sequence[str], charter: Charter, now: datetime
+) -> dict[str, Known]:
+    """Return what these lines say, each fact with its entry; of the `controller` that an event stated, where it did."""
+    news: dict[str, Known] = {}
+    if lines:
+        of_controller = [line for line in lines if controller in (None, line.controller)] or lines
+        for name, (value, entries) in mapped_facts(of_controller, types).items():
+            news[name] = Known(value=value, origin=f"datamap:{entries}", at=now, confidence="mapped")
+        scopes = mapped_scopes(of_controller, types, charter) if controller is None else []
+        if scopes:
+            news["scopes"] = Known(value=scopes, origin="datamap", at=now, confidence="mapped")
+    return news
 
 
 def parts_of(

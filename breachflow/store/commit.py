@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -11,22 +12,29 @@ import msgspec
 from breachflow.core.case import Case, Change, Entry, Received, Settled, is_open, most_urgent_at, next_rung_at
 from breachflow.core.register import digest, link
 from breachflow.store import statements as sql
-from breachflow.store.chapter import Chapter, dead_on, dead_row, entry_row, event_row, screened_on
+from breachflow.store.chapter import dead_on, dead_row, entry_row, event_row, screened_on
 from breachflow.store.engine import Duplicate, Outrun
 from breachflow.store.errors import Collision
 from breachflow.store.instants import plain, written, written_or_none
 from breachflow.store.rows import DeadLetter, Position
+from breachflow.store.unmapped import Unmapped
 from breachflow.store.vault import Sealer
 
 _encode = msgspec.json.Encoder().encode
 _replace = msgspec.structs.replace
 
 
-class Commit(Chapter):
+class Commit(Unmapped):
     """The one way in which cases, their register, mails and events are written."""
 
     def commit(
-        self, changes: Sequence[Change], *, dead: Sequence[DeadLetter] = (), positions: Sequence[Position] = ()
+        self,
+        changes: Sequence[Change],
+        *,
+        dead: Sequence[DeadLetter] = (),
+        positions: Sequence[Position] = (),
+        unmapped: Mapping[str, int] = {},
+        at: datetime | None = None,
     ) -> bool:
         """Write all of it in one transaction; `False`, and nothing written, where somebody was faster.
 
@@ -34,13 +42,17 @@ class Commit(Chapter):
         to be opened or moved for is on record already: read again, ask the core again. There is at most one change
         for each case. Raises `Collision` where a new case's id is another case's, `Unavailable` where the database is
         away: nothing is known to be written then, so read again too. The cases that were handed in are stale
-        afterwards: the store has set their `seq` and `head`.
+        afterwards: the store has set their `seq` and `head`. `unmapped` counts the assets that the events of the batch
+        named and the data map does not know, `at` this instant.
         """
         letters = {letter_id(letter): letter for letter in dead}
         try:
             with self._engine.transaction():
                 sealers = self._sealers(changes, letters)
                 _Rows(changes, letters, positions, sealers).write(self)
+                if at is not None:
+                    # Last, since every batch of a storm counts the same few: they are held as shortly as can be.
+                    self._see(unmapped, at)
         except Outrun:
             return False
         return True
@@ -55,7 +67,7 @@ class Commit(Chapter):
                 (names if change.was else new).add(case.id)
             if case is not None and change.taken:
                 (names if change.was else new).add(case.id)
-            for received in change.received:
+            for received in (*change.received, *change.adopted):
                 owner = owner_of(received, case)
                 if owner is None:
                     names.add(screened_on(written(received.received_at)))
@@ -83,6 +95,7 @@ class _Rows:
         self.case_events: dict[bytes, tuple[Any, ...]] = {}
         self.screened_events: dict[bytes, tuple[Any, ...]] = {}
         self.taken: list[tuple[Any, ...]] = []
+        self.adopted: list[tuple[Any, ...]] = []
         self.sent: list[tuple[Any, ...]] = []
         self.settled: list[tuple[Any, ...]] = []
         self.letters = [self._letter(name, letter) for name, letter in letters.items()]
@@ -103,6 +116,8 @@ class _Rows:
                 self._event(received, case)
             if case is not None:
                 self._take(change, case.id)
+            for received in change.adopted:
+                self._adopt(received)
             self._rest(change)
 
     def write(self, store: Commit) -> None:
@@ -121,6 +136,8 @@ class _Rows:
         if case_events and many(sql.ADD_EVENT, case_events) != len(case_events):
             raise Outrun
         if self.taken and many(sql.TAKE_EVENT, self.taken) != len(self.taken):
+            raise Outrun
+        if self.adopted and many(sql.ADOPT_EVENT, self.adopted) != len(self.adopted):
             raise Outrun
         for statement, rows in (
             (sql.ADD_EVENT, list(self.screened_events.values())),
@@ -179,6 +196,11 @@ class _Rows:
             self.taken.append(
                 (owner, received.disposition, raw, received.identity, received.content, change.taken_from)
             )
+
+    def _adopt(self, received: Received) -> None:
+        assert received.case is not None, "an adopted event belongs to a case"
+        raw = self._sealers[received.case].seal(received.raw, event_row(received.identity, received.content))
+        self.adopted.append((received.case, received.disposition, raw, received.identity, received.content))
 
     def _rest(self, change: Change) -> None:
         for notice in change.notices:

@@ -80,6 +80,11 @@ class Record(Chapter):
         """Return events that opened no case, the latest first."""
         return [_event(row) for row in self._engine.rows(sql.SCREENED, (written(since), limit))]
 
+    def events_like(self, prefix: str, limit: int = 50) -> list[EventRow]:
+        """Return the events whose identity begins with these hexadecimal digits, in the order of receipt."""
+        low, high = bytes.fromhex(prefix.ljust(32, "0")), bytes.fromhex(prefix.ljust(32, "f"))
+        return [_event(row) for row in self._engine.rows(sql.EVENTS_LIKE, (low, high, limit))]
+
     def raw(self, identity: bytes, content: bytes) -> bytes | None:
         """Return an event as it came in; `None` where it is not on record or its key was destroyed."""
         for raw, case, received_at in self._engine.rows(sql.RAW, (identity, content)):

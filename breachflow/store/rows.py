@@ -92,6 +92,15 @@ class EventRow(Struct, frozen=True, kw_only=True):
     because: str
 
 
+class UnmappedRow(Struct, frozen=True, kw_only=True):
+    """An asset that events named and that no entry of the data map matched then: how often, first and last when."""
+
+    asset: str
+    seen: int
+    first_at: datetime
+    last_at: datetime
+
+
 class Leased(Struct, frozen=True, kw_only=True):
     """A mail that is this process's to deliver for now.
 

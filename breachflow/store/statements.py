@@ -121,6 +121,22 @@ POSITIONS = """
     ORDER BY topic, shard
 """
 
+SEE_UNMAPPED = """
+    INSERT INTO unmapped (last_at, seen, asset, first_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (asset) DO UPDATE SET seen = unmapped.seen + excluded.seen,
+    last_at = CASE WHEN excluded.last_at > unmapped.last_at THEN excluded.last_at ELSE unmapped.last_at END
+"""
+SEE_UNMAPPED_AGAIN = "UPDATE unmapped SET last_at = ?, seen = seen + ? WHERE asset = ?"
+"""What events named and the data map does not know; the second where there is no room for a further name."""
+
+UNMAPPED_COUNT = "SELECT count(*) FROM unmapped"
+
+ADOPT_EVENT = """
+    UPDATE events SET case_id = ?, disposition = ?, raw = ?
+    WHERE identity = ? AND content = ? AND case_id IS NULL AND raw IS NOT NULL
+"""
+"""A screened event becomes a case's; no row is touched where it is one's already, or where its content expired."""
+
 # --- Outbox
 
 SETTLE = """
@@ -204,6 +220,23 @@ SCREENED = """
     SELECT identity, content, case_id, disposition, revision, received_at, detected_at, source, format, because
     FROM events WHERE case_id IS NULL AND received_at >= ? ORDER BY received_at DESC LIMIT ?
 """
+
+EVENTS_LIKE = """
+    SELECT identity, content, case_id, disposition, revision, received_at, detected_at, source, format, because
+    FROM events WHERE identity >= ? AND identity <= ? ORDER BY received_at, number LIMIT ?
+"""
+"""Events by the beginning of their identity."""
+
+UNMAPPED = "SELECT asset, seen, first_at, last_at FROM unmapped ORDER BY seen DESC, last_at DESC, asset LIMIT ?"
+
+FORGET_UNMAPPED = "DELETE FROM unmapped WHERE asset = ?"
+EXPIRE_UNMAPPED = "DELETE FROM unmapped WHERE last_at < ?"
+TRIM_UNMAPPED = """
+    DELETE FROM unmapped WHERE asset IN (
+        SELECT asset FROM unmapped ORDER BY seen DESC, last_at DESC, asset LIMIT ? OFFSET ?
+    )
+"""
+"""Since mapped; not seen for long; seen least, where there are too many."""
 
 RAW = "SELECT raw, case_id, received_at FROM events WHERE identity = ? AND content = ?"
 

@@ -55,12 +55,20 @@ def credentials(kafka: Kafka) -> CredentialsT | None:
     return None if context is None else faust.SSLCredentials(context)
 
 
+def quieten() -> None:
+    """Let a command say once what is wrong: the client's own lines say it again and again, and less clearly."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
 async def sentence(kafka: Kafka, problem: BaseException) -> str:
     """Return why the brokers cannot be used and what to do, in one sentence: the client itself only says that it is so.
 
     `problem` is what the client raised; it names no secret, and is told by its kind where nothing better is known.
     """
-    return await why_not(kafka) or f"Kafka at {_where(kafka)} does not answer ({type(problem).__name__}); is it there?"
+    return (
+        await why_not(kafka)
+        or f"Kafka at {', '.join(kafka.bootstrap)} does not answer ({type(problem).__name__}); is it there?"
+    )
 
 
 async def why_not(kafka: Kafka) -> str | None:
@@ -68,9 +76,10 @@ async def why_not(kafka: Kafka) -> str | None:
     from aiokafka.conn import create_conn
     from aiokafka.errors import KafkaError
 
-    # The library says the same in its own lines.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    arguments = client(kafka)
+    try:
+        arguments = client(kafka)
+    except (ssl.SSLError, OSError):
+        return f"BREACHFLOW_KAFKA_CA names {kafka.ca}, which holds no certificates: it must be a file in PEM."
     said = ""
     for server in arguments.pop("bootstrap_servers"):
         host, _, port = server.rpartition(":")
@@ -108,10 +117,6 @@ def _reason(kafka: Kafka, server: str, problem: BaseException) -> str:
         return f"Kafka at {server} closed the connection ({kind}): does it want TLS or a user?"
     said = problem.strerror if isinstance(problem, OSError) and problem.strerror else kind
     return f"Kafka at {server} does not answer ({said}); is it there?"
-
-
-def _where(kafka: Kafka) -> str:
-    return ", ".join(kafka.bootstrap)
 
 
 def _tls(kafka: Kafka) -> ssl.SSLContext | None:

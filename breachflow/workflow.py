@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
+from time import monotonic
 from typing import Literal, Protocol
 
 import structlog
@@ -23,6 +24,7 @@ from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading, read
+from breachflow.meter import Meter
 from breachflow.rendering import Renderer
 from breachflow.store import Store
 from breachflow.store.errors import Collision, StoreError
@@ -73,6 +75,7 @@ class Workflow:
         renderer: Renderer | None = None,
         route: Route | None = None,
         desk: Desk | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.store = store
         self.charter = charter
@@ -80,6 +83,7 @@ class Workflow:
         self.renderer = renderer or Renderer()
         self.route = route
         self.desk = desk
+        self.meter = meter or Meter()
         self._stumbled: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
@@ -91,6 +95,7 @@ class Workflow:
 
     def take_in(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> tuple[Fate, ...]:
         """Take in one batch as `receive` does; return what became of each record, in order."""
+        began = monotonic()
         try:
             fates = self._take_in(records, positions)
         except (StoreError, Contended):
@@ -100,6 +105,8 @@ class Workflow:
             # one that fails alone is kept as a dead letter.
             _stumbled("batch", fault, records=len(records))
             fates = self._one_by_one(records, positions)
+        forms = (record.reading.event.format if record.reading.event else "unread" for record in records)
+        self.meter.batch(monotonic() - began, zip(fates, forms, strict=True))
         log.info("received", **_counts(tallied(fates)))
         return fates
 
@@ -108,6 +115,7 @@ class Workflow:
         for _ in range(ATTEMPTS):
             change = lifecycle.decided(self.store.get(case), decision, self.charter, self.now())
             if self.store.commit([change]):
+                self.meter.decided(str(decision.__struct_config__.tag))
                 log.info("decided", case=case, verb=type(decision).__name__.lower())
                 return change
         raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
@@ -124,6 +132,7 @@ class Workflow:
                     self.store.commit([change])
             if not changes or len(due) < BATCH:
                 break
+        self.meter.ticked()
         return looked
 
     def draft(self, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -140,6 +149,7 @@ class Workflow:
                 drafts = self._drafts(case, self.desk)
                 if drafts is not None:
                     self.store.save_drafts(case.id, case.version, drafts)
+                    self.meter.drafted(len(drafts))
                     drafted, laid = drafted + 1, laid + len(drafts)
             if len(cases) < BATCH or not drafted:
                 break
@@ -332,6 +342,7 @@ class Workflow:
             case = self.store.get(notice.case) if notice.case is not None else None
             change = lifecycle.delivered(case, notice, outcome, self.charter, self.now())
             if self.store.commit([change]):
+                self.meter.mail(outcome.state, outcome.reference.partition(" ")[0])
                 return
         raise Contended(f"{notice.case}: changed {ATTEMPTS} times while a delivery was being recorded.")
 

@@ -38,16 +38,14 @@ def doctor_command(ctx: click.Context, as_json: bool) -> int:
 
     try:
         settings = assembly.settings(ctx)
+        unknown = strangers(os.environ, Path.cwd())
+        bad = False
+        for finding in examine(settings, unknown, lambda: assembly.master_key(settings), assembly.clock(settings)):
+            show(finding)
+            bad = bad or finding.level == "problem"
     except SettingsError as fault:
         show(Finding(probe="configuration", level="problem", sentence=str(fault)))
         return 1
-    bad = False
-    for finding in examine(
-        settings,
-        strangers(os.environ, Path.cwd()),
-        lambda: assembly.master_key(settings),
-        assembly.clock(settings),
-    ):
-        show(finding)
-        bad = bad or finding.level == "problem"
+    finally:
+        logging.disable(logging.NOTSET)
     return int(bad)

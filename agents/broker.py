@@ -97,6 +97,8 @@ async def why_not(kafka: Kafka) -> str | None:
 
 
 def _reason(kafka: Kafka, server: str, problem: BaseException) -> str:
+    from aiokafka.errors import KafkaConnectionError
+
     cause = problem.__cause__ if isinstance(problem.__cause__, ssl.SSLError) else problem
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
@@ -109,14 +111,21 @@ def _reason(kafka: Kafka, server: str, problem: BaseException) -> str:
             f"Kafka at {server} does not take user and password by {kafka.sasl_mechanism}: "
             "look at BREACHFLOW_KAFKA_USERNAME, _PASSWORD and _SASL_MECHANISM."
         )
-    if isinstance(cause, ssl.SSLError):
-        return f"Kafka at {server} speaks no TLS there: look at BREACHFLOW_KAFKA_SECURITY_PROTOCOL and the port."
+    hung_up = isinstance(problem, ConnectionResetError | BrokenPipeError | KafkaConnectionError)
+    if isinstance(cause, ssl.SSLError) or (hung_up and not _refused(problem)):
+        return (
+            f"Kafka at {server} hung up on a {kafka.security_protocol} connection: "
+            "look at BREACHFLOW_KAFKA_SECURITY_PROTOCOL and the port."
+        )
     if isinstance(problem, TimeoutError):
         return f"Kafka at {server} did not answer in time; is it there, and is the port its own?"
-    if kafka.security_protocol == "PLAINTEXT" and "ConnectionError" in kind and not isinstance(problem, OSError):
-        return f"Kafka at {server} closed the connection ({kind}): does it want TLS or a user?"
     said = problem.strerror if isinstance(problem, OSError) and problem.strerror else kind
     return f"Kafka at {server} does not answer ({said}); is it there?"
+
+
+def _refused(problem: BaseException) -> bool:
+    """Whether nobody listens there at all."""
+    return isinstance(problem.__cause__ or problem.__context__ or problem, ConnectionRefusedError)
 
 
 def _tls(kafka: Kafka) -> ssl.SSLContext | None:

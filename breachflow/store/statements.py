@@ -240,7 +240,7 @@ COUNTS = """
 DATABASE_CLOCK = "SELECT CURRENT_TIMESTAMP"
 
 OPEN_BY_STAGE = """
-    SELECT stage, count(*) FROM (SELECT stage FROM cases WHERE open = 1 LIMIT ?) AS some GROUP BY stage
+    SELECT stage, count(*) FROM (SELECT stage FROM cases WHERE open = 1 LIMIT ?) AS counted GROUP BY stage
 """
 
 OPEN_DOCS = "SELECT doc FROM cases WHERE open = 1 AND urgent_at IS NOT NULL ORDER BY urgent_at, id LIMIT ?"
@@ -249,16 +249,16 @@ OPEN_DOCS = "SELECT doc FROM cases WHERE open = 1 AND urgent_at IS NOT NULL ORDE
 WAITING_MAILS = """
     SELECT count(*), min(created_at) FROM (
         SELECT created_at FROM outbox WHERE state = 'queued' ORDER BY next_at LIMIT ?
-    ) AS some
+    ) AS counted
 """
 
 GIVEN_UP = """
-    SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'failed' AND next_at >= ? LIMIT ?) AS some
+    SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'failed' AND next_at >= ? LIMIT ?) AS counted
 """
 
-HELD = "SELECT count(*) FROM (SELECT 1 FROM dead_letters WHERE state = 'held' LIMIT ?) AS some"
+HELD = "SELECT count(*) FROM (SELECT 1 FROM dead_letters WHERE state = 'held' LIMIT ?) AS counted"
 
-UNDRAFTED_COUNT = "SELECT count(*) FROM (SELECT 1 FROM cases WHERE drafted < material LIMIT ?) AS some"
+UNDRAFTED_COUNT = "SELECT count(*) FROM (SELECT 1 FROM cases WHERE drafted < material LIMIT ?) AS counted"
 
 # --- Publishing
 

@@ -153,7 +153,9 @@ def test_what_could_not_be_read_waits_for_somebody(doctor, tmp_path):
     doctor.run("ingest", str(tmp_path / "broken.json"))
     code, found = doctor()
     assert code == 0
-    assert found["dead letters"] == [("warning", "1 record could not be read and wait: `breachflow deadletters list`.")]
+    assert found["dead letters"] == [
+        ("warning", "1 record could not be read and waits: `breachflow deadletters list`.")
+    ]
 
 
 def test_a_key_that_others_can_read(doctor):

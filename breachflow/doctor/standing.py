@@ -80,8 +80,8 @@ def mails(opened: Opened, now: Callable[[], datetime]) -> Iterator[Said]:
     old = at - waiting.oldest if waiting.oldest is not None else timedelta()
     if old > NOT_LEFT:
         yield problem(
-            f"{_count(waiting.count, 'mail')} wait to leave, the oldest for {_minutes(old)}: see the mail lines below, "
-            "and that `breachflow run` runs."
+            f"{_count(waiting.count, 'mail')} {_wait(waiting.count)} to leave, the oldest for "
+            f"{_minutes(old)}: see the mail lines below, and that `breachflow run` runs."
         )
     elif failed:
         yield warning(
@@ -89,7 +89,11 @@ def mails(opened: Opened, now: Callable[[], datetime]) -> Iterator[Said]:
             "told instead: `breachflow show CASE` says why."
         )
     else:
-        yield ok(f"{_count(waiting.count, 'mail')} wait to leave." if waiting.count else "no mail waits to leave.")
+        yield ok(
+            f"{_count(waiting.count, 'mail')} {_wait(waiting.count)} to leave."
+            if waiting.count
+            else "no mail waits to leave."
+        )
 
 
 def cases(opened: Opened, now: Callable[[], datetime]) -> Iterator[Said]:
@@ -115,13 +119,17 @@ def dead_letters(opened: Opened) -> Iterator[Said]:
     with opened() as store:
         held = store.held(LETTERS)
     if held:
-        yield warning(f"{_count(held, 'record')} could not be read and wait: `breachflow deadletters list`.")
+        yield warning(f"{_count(held, 'record')} could not be read and {_wait(held)}: `breachflow deadletters list`.")
     else:
         yield ok("no dead letter waits.")
 
 
 def _count(count: int, one: str) -> str:
     return f"{count}{' or more' if count >= LETTERS else ''} {one}{'' if count == 1 else 's'}"
+
+
+def _wait(count: int) -> str:
+    return "waits" if count == 1 else "wait"
 
 
 def _named(ids: list[str]) -> str:

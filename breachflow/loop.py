@@ -17,6 +17,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -26,6 +27,7 @@ import structlog
 
 from breachflow.inbox import Inbox
 from breachflow.ingest import ingest
+from breachflow.meter import Meter
 from breachflow.store.errors import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
@@ -39,7 +41,9 @@ LONGEST_WAIT = 5.0  # Seconds between two tries while the database is away: the 
 STANDING_STILL = 60.0  # Seconds without one success, though the database is there, after which a duty is given up.
 HANGING = 300.0  # Seconds without a sign of life: longer than a batch of mails with every provider at its time-out.
 STOP_WITHIN = 12.0  # Seconds from the signal until nobody is waited for; the last answers take 6 more, 20 are had.
+END_BY = 18.0  # Seconds from the signal until the process is ended, whatever it is waiting for then.
 LOOK_SECONDS = 0.5  # How often the drop folder is looked at.
+VITAL = ("clock", "mails", "http")  # Duties that take the process down with them where they stand still.
 
 log = structlog.get_logger("breachflow")
 
@@ -56,7 +60,7 @@ class Duty:
         stopping: threading.Event,
     ) -> None:
         self.name = name
-        self.away = False
+        self.away = self.begun = False
         self.failures = 0
         self._work, self._every, self._make, self._stopping = work, every, make_workflow, stopping
         self._workflow: Workflow | None = None
@@ -66,6 +70,7 @@ class Duty:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self.begun = True
 
     def join(self, until: float) -> bool:
         """Wait until the duty has ended, at most to this instant of the monotonic clock; return whether it has."""
@@ -135,37 +140,66 @@ def serve(
     once: bool,
     beat: float = 1.0,
     clock: Callable[[], datetime] | None = None,
+    metrics: Address | None = None,
+    meter: Meter | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code: 0 after a signal or one pass, 1 where a duty stands still.
 
     Without `intake` it is the clock process beside other doors. HTTP needs `intake`, an address and a token. `once`
     takes in what lies in the folder, ticks, drafts, delivers, and returns; a database that is away then raises
-    `Unavailable`. Raises `CannotListen` where the address is taken.
+    `Unavailable`. Raises `CannotListen` where the address is taken, `SettingsError` where that of `metrics` is.
+    `meter` is the one that the workflows count with.
     """
     del clock  # Each workflow brings its own watch; threads wait on the machine's.
     os.umask(0o077)
     if once:
         return _once(make_workflow, Inbox(home) if intake else None)
-    stopping = threading.Event()
-    with _signals(stopping):
-        _rehearse(make_workflow, beat, stopping)
-        duties = _duties(make_workflow, home, beat, stopping, intake=intake)
+    stopping, meter = threading.Event(), meter or Meter()
+    duties: list[Duty] = []
+
+    with (
+        _signals(stopping),
+        _watched(metrics, meter, make_workflow, lambda: _standing_still(duties)),
+    ):
+        _rehearse(make_workflow, beat, stopping, meter)
+        duties += _duties(make_workflow, home, beat, stopping, intake=intake)
         door = _door(make_workflow, http, token, duties, stopping) if intake and http and token else None
         if door is not None:
             door.open()
         for duty in duties:
             duty.start()
         log.info("running", duties=[duty.name for duty in duties])
-        code = _watch(duties, door, stopping)
+        code = _watch(duties, door, stopping, meter)
         stopping.set()
         _stop(duties, door)
     return code
 
 
-def _rehearse(make_workflow: Callable[[], Workflow], beat: float, stopping: threading.Event) -> None:
+def _watched(
+    address: Address | None,
+    meter: Meter,
+    make_workflow: Callable[[], Workflow],
+    stands_still: Callable[[], str],
+) -> AbstractContextManager[object]:
+    """Show metrics and health on their address while the service runs, where there is one."""
+    if address is None:
+        return nullcontext()
+    from breachflow.monitoring import watched
+
+    return watched(address, meter, make_workflow, stands_still=stands_still, ticks=True)
+
+
+def _standing_still(duties: Sequence[Duty]) -> str:
+    """Say which duty that must not stand still does; nothing where none does, or none has begun."""
+    still = [duty.name for duty in duties if duty.name in VITAL and duty.begun and duty.stands_still()]
+    return f"{', '.join(still)} stands still" if still else ""
+
+
+def _rehearse(make_workflow: Callable[[], Workflow], beat: float, stopping: threading.Event, meter: Meter) -> None:
     """Load what is loaded at its first use while there is one thread, as soon as there is a database."""
     said = False
     while not stopping.is_set():
+        meter.beat()
         try:
             workflow = make_workflow()
         except Unavailable as problem:
@@ -226,13 +260,14 @@ def _door(
     return door
 
 
-def _watch(duties: Sequence[Duty], door: Door | None, stopping: threading.Event) -> int:
+def _watch(duties: Sequence[Duty], door: Door | None, stopping: threading.Event, meter: Meter) -> int:
     """Wait for a signal; return 1 as soon as something that must not stand still does."""
     while not stopping.wait(1.0):
+        meter.beat()
         for duty in duties:
             # An inbox that cannot be read or drafts that cannot be laid are said aloud, and are no reason to take the
             # clock down with them.
-            if duty.name in ("clock", "mails", "http") and duty.stands_still():
+            if duty.name in VITAL and duty.stands_still():
                 log.critical("standing still", duty=duty.name, failures=duty.failures)
                 return 1
         if door is not None and not door.is_open():
@@ -276,6 +311,10 @@ class _signals:  # noqa: N801 - reads as the `with` statement it is.
         if self._stopping.is_set():
             os._exit(128 + number)  # Whoever signals twice does not want to wait; the database can take it.
         self._stopping.set()
+        # Even a call that never returns must not hold up the end: the next process makes up for it.
+        last = threading.Timer(END_BY, os._exit, (1,))
+        last.daemon = True
+        last.start()
 
 
 def _stumbled(duty: str, fault: Exception, failures: int) -> None:

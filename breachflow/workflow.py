@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
+from time import monotonic
 from typing import Literal, Protocol
 
 import structlog
@@ -26,6 +27,7 @@ from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading, read
+from breachflow.meter import Meter
 from breachflow.rendering import Renderer
 from breachflow.store import Store
 from breachflow.store.errors import Collision, StoreError
@@ -78,6 +80,7 @@ class Workflow:
         renderer: Renderer | None = None,
         route: Route | None = None,
         desk: Desk | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.store = store
         self.charter = charter
@@ -86,6 +89,7 @@ class Workflow:
         self.route = route
         self.desk = desk
         self._expired_at: datetime | None = None
+        self.meter = meter or Meter()
         self._stumbled: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
@@ -97,6 +101,7 @@ class Workflow:
 
     def take_in(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> tuple[Fate, ...]:
         """Take in one batch as `receive` does; return what became of each record, in order."""
+        began = monotonic()
         try:
             fates = self._take_in(records, positions)
         except (StoreError, Contended):
@@ -106,6 +111,8 @@ class Workflow:
             # one that fails alone is kept as a dead letter.
             _stumbled("batch", fault, records=len(records))
             fates = self._one_by_one(records, positions)
+        forms = (record.reading.event.format if record.reading.event else "unread" for record in records)
+        self.meter.batch(monotonic() - began, zip(fates, forms, strict=True))
         log.info("received", **_counts(tallied(fates)))
         return fates
 
@@ -116,6 +123,7 @@ class Workflow:
             change = lifecycle.decided(found, decision, self.charter, now)
             others = [one for one in self.store.cases(found.bundle).values() if one.id != found.id]
             if self.store.commit([change, *followed(change, others, decision, self.charter, now)]):
+                self.meter.decided(str(decision.__struct_config__.tag))
                 log.info("decided", case=case, verb=type(decision).__name__.lower())
                 return change
         raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
@@ -179,6 +187,7 @@ class Workflow:
         if self._expired_at is None or not timedelta(0) <= now - self._expired_at < UPKEEP:
             self._expired_at = now
             self.expire()
+        self.meter.ticked()
         return looked
 
     def draft(self, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -195,6 +204,7 @@ class Workflow:
                 drafts = self._drafts(case, self.desk)
                 if drafts is not None:
                     self.store.save_drafts(case.id, case.version, drafts)
+                    self.meter.drafted(len(drafts))
                     drafted, laid = drafted + 1, laid + len(drafts)
             if len(cases) < BATCH or not drafted:
                 break
@@ -415,6 +425,7 @@ class Workflow:
             case = self.store.get(notice.case) if notice.case is not None else None
             change = lifecycle.delivered(case, notice, outcome, self.charter, self.now())
             if self.store.commit([change]):
+                self.meter.mail(outcome.state, outcome.reference.partition(" ")[0])
                 return
         raise Contended(f"{notice.case}: changed {ATTEMPTS} times while a delivery was being recorded.")
 

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run a whole story on an example organisation: events in, 72 hours pass, who was told?"),
     "init": ("household", "Write a commented organisation file and an empty database."),
     "check": ("household", "Check the organisation file, naming line and key of what is wrong."),
+    "doctor": ("doctor", "Look at everything that must work: one line each, with what to do."),
     "ingest": ("intake", "Take in events from files or standard input."),
     "normalise": ("intake", "Show the canonical events in files; write nothing."),
     "report": ("report", "Report a breach that no SIEM sees: a lost letter, a processor's mail."),

@@ -15,6 +15,7 @@ from breachflow.cli.answers import Refused, one_line
 
 if TYPE_CHECKING:
     from breachflow.core.charter import Charter
+    from breachflow.meter import Meter
     from breachflow.settings import Settings
     from breachflow.store import Store
     from breachflow.workflow import Workflow
@@ -74,8 +75,9 @@ def put_together(
     *,
     rules: Charter | None = None,
     loud: bool = False,
+    meter: Meter | None = None,
 ) -> Workflow:
-    """Put a workflow together over an open store; `loud` logs what a service does."""
+    """Put a workflow together over an open store; `loud` logs what a service does, `meter` counts it."""
     from breachflow.delivery import open_route
     from breachflow.desk import Folder
     from breachflow.rendering import Renderer
@@ -90,6 +92,7 @@ def put_together(
         renderer=Renderer(overrides=chosen.home / "templates"),
         route=open_route(chosen),
         desk=Folder(chosen.home / "drafts"),
+        meter=meter,
     )
 
 

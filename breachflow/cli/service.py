@@ -20,9 +20,12 @@ from breachflow.cli.answers import Refused
 def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool) -> int:
     """Run the embedded service: watch the inbox folder, take HTTP, tick, draft, deliver. Stops on SIGTERM."""
     from breachflow.loop import serve
+    from breachflow.meter import Meter
+    from breachflow.settings.logging import configure
     from breachflow.store import open_store
     from breachflow.workflow import Workflow
 
+    configure()
     os.umask(0o077)  # Everything this process writes is for its owner only.
     settings = assembly.settings(ctx)
     if settings.now is not None and not exercise:
@@ -31,10 +34,12 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     with assembly.store(settings, create=True):
         pass
     rules = assembly.charter(settings)
-    key = assembly.master_key(settings)
+    key, meter = assembly.master_key(settings), Meter()
 
     def make() -> Workflow:
-        return assembly.put_together(settings, open_store(settings.database, key), now, rules=rules, loud=True)
+        return assembly.put_together(
+            settings, open_store(settings.database, key), now, rules=rules, loud=True, meter=meter
+        )
 
     return serve(
         make,
@@ -44,4 +49,6 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
         intake=not no_intake,
         once=once,
         clock=now,
+        metrics=settings.metrics,
+        meter=meter,
     )

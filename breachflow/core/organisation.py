@@ -149,6 +149,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     bundling_days: Annotated[float, Meta(ge=0, le=60)] = 7
     inform_target_hours: Annotated[float, Meta(ge=1, le=720)] = 72
     processor_notice_hours: Annotated[float, Meta(ge=1, le=72)] = 24
+    law_check_months: Annotated[int, Meta(ge=1, le=120)] = 12
     risk: RiskPolicy = RiskPolicy()
     screening: Screening = Screening()
     correlation: Correlation = Correlation()

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from breachflow.delivery.errors import BadRoute, Deferred, Refused, Sent
+from breachflow.delivery.errors import BadRoute, Checked, Deferred, Refused, Sent
 from breachflow.delivery.message import compose, message_id
 from breachflow.delivery.patience import backoff
 from breachflow.delivery.route import Route, open_route
 
-__all__ = ["BadRoute", "Deferred", "Refused", "Route", "Sent", "backoff", "compose", "message_id", "open_route"]
+__all__ = [
+    "BadRoute",
+    "Checked",
+    "Deferred",
+    "Refused",
+    "Route",
+    "Sent",
+    "backoff",
+    "compose",
+    "message_id",
+    "open_route",
+]

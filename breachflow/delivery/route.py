@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from breachflow.delivery.errors import BadRoute, Deferred, Refused, Sent
+from breachflow.delivery.errors import BadRoute, Checked, Deferred, Refused, Sent
 from breachflow.delivery.folder import Folder
 
 SMTP_SCHEMES = {
@@ -28,6 +28,9 @@ class Provider(Protocol):
 
     def send(self, message: bytes, *, to: str, notice: str, case: str | None) -> str:
         """Hand the mail over and return a reference; raise `Deferred` or `Refused`."""
+
+    def check(self, seconds: float) -> Checked:
+        """Do all that a mail would need, without a mail; raise `Deferred` or `Refused` as for one."""
 
     def close(self) -> None:
         """Give back what is held open."""

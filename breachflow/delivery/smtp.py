@@ -10,7 +10,7 @@ from email.policy import compat32
 from email.utils import parseaddr
 from typing import Literal
 
-from breachflow.delivery.errors import Deferred, Refused
+from breachflow.delivery.errors import Checked, Deferred, Refused
 
 Encryption = Literal["starttls", "tls", "none"]
 TIMEOUT = 20.0  # Seconds for each answer; RFC 5321 allows minutes, but a rung of the ladder does not wait that long.
@@ -54,6 +54,21 @@ class Smtp:
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
             raise Deferred(f"{self._place} cannot be used: {_reason(error)}.") from error
+
+    def check(self, seconds: float) -> Checked:
+        """Connect, greet, encrypt and log in, as for a mail, and take leave. Raises `Deferred`."""
+        try:
+            server = self._connect(seconds)
+            try:
+                server.quit()
+            except (OSError, smtplib.SMTPException):
+                server.close()
+        except smtplib.SMTPServerDisconnected as error:
+            raise Deferred(f"{self._place} closed the connection.") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise Deferred(f"{self._place} cannot be used: {_reason(error)}.") from error
+        how = {"starttls": "by STARTTLS", "tls": "by TLS", "none": "in clear"}[self.encryption]
+        return Checked(f"{self._place} greets us {how}{' and knows our user' if self._user is not None else ''}.")
 
     def close(self) -> None:
         """Take leave of the server."""
@@ -106,15 +121,15 @@ class Smtp:
             if self._carried < MAILS and _alive(self._open):
                 return self._open
             self.close()
-        self._open, self._carried = self._connect(), 0
+        self._open, self._carried = self._connect(self._timeout), 0
         return self._open
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self, timeout: float) -> smtplib.SMTP:
         if self.encryption == "tls":
             context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=self._timeout, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=timeout, context=context)
         else:
-            server = smtplib.SMTP(self.host, self.port, timeout=self._timeout)
+            server = smtplib.SMTP(self.host, self.port, timeout=timeout)
         try:
             server.ehlo_or_helo_if_needed()
             if self.encryption == "starttls":

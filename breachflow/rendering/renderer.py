@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import BaseLoader, FunctionLoader, StrictUndefined
+from jinja2 import BaseLoader, FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 from msgspec.structs import replace
@@ -116,6 +116,30 @@ class Renderer:
         blocks, reason = self._blocks(audience, lang, organisation.zone, sheet=sheet, sentences=sentences)
         made = _made(blocks, lang, format)
         return Rendered(content=made, media=media, suffix=suffix, fallback_reason=reason or worded)
+
+    def own(self) -> list[str]:
+        """Return the names of the organisation's own templates, as they are laid in the folder."""
+        if self.overrides is None or not self.overrides.is_dir():
+            return []
+        return sorted(path.relative_to(self.overrides).as_posix() for path in self.overrides.rglob("*.j2"))
+
+    def faults(self) -> list[str]:
+        """Compile every template, shipped and own; return what is wrong, without a full stop, of each that fails."""
+        said = []
+        shipped = files("breachflow.templates")
+        for lang in (folder for folder in shipped.iterdir() if folder.is_dir()):
+            for template in (path for path in lang.iterdir() if path.name.endswith(".j2")):
+                self._shipped.get_template(f"{lang.name}/{template.name}")
+        for name in self.own():
+            if _shipped(name) is None:
+                said.append(f"no template is called {name}, and it is never used")
+                continue
+            try:
+                self._own.get_template(name)
+            except (TemplateError, OSError, UnicodeDecodeError) as fault:
+                line = f", line {fault.lineno}" if isinstance(fault, TemplateSyntaxError) else ""
+                said.append(f"the organisation's template {name} does not compile ({type(fault).__name__}{line})")
+        return said
 
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""

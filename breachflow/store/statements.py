@@ -273,6 +273,31 @@ COUNTS = """
     (SELECT count(*) FROM dead_letters), (SELECT count(*) FROM dead_letters WHERE state = 'held')
 """
 
+# --- Watching: what metrics and `doctor` ask; every question is bounded, and follows an index
+
+DATABASE_CLOCK = "SELECT CURRENT_TIMESTAMP"
+
+OPEN_BY_STAGE = """
+    SELECT stage, count(*) FROM (SELECT stage FROM cases WHERE open = 1 LIMIT ?) AS counted GROUP BY stage
+"""
+
+OPEN_DOCS = "SELECT doc FROM cases WHERE open = 1 AND urgent_at IS NOT NULL ORDER BY urgent_at, id LIMIT ?"
+"""The open cases with a deadline, the most urgent first: their clocks are counted."""
+
+WAITING_MAILS = """
+    SELECT count(*), min(created_at) FROM (
+        SELECT created_at FROM outbox WHERE state = 'queued' ORDER BY next_at LIMIT ?
+    ) AS counted
+"""
+
+GIVEN_UP = """
+    SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'failed' AND next_at >= ? LIMIT ?) AS counted
+"""
+
+HELD = "SELECT count(*) FROM (SELECT 1 FROM dead_letters WHERE state = 'held' LIMIT ?) AS counted"
+
+UNDRAFTED_COUNT = "SELECT count(*) FROM (SELECT 1 FROM cases WHERE drafted < material LIMIT ?) AS counted"
+
 # --- Publishing
 
 HOLD = """

@@ -18,7 +18,8 @@ from breachflow.core.case import Case, Change, Notice, Settled, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
-from breachflow.core.drafting import wanted
+from breachflow.core.drafting_audiences import wanted
+from breachflow.core.drafting_material import material
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
@@ -273,8 +274,8 @@ class Workflow:
         now = self.now()
         for part in case.parts:
             answer = assessed(case, part, self.charter, flips=True)
-            processor = (facts_of(case, part).role or part.role) == "processor"
-            for audience, lang, form in wanted(processor, answer, self.charter.organisation.languages):
+            made = material(case, part, self.charter.organisation, answer, now)
+            for audience, lang, form in wanted(made, self.charter.organisation.languages):
                 draft = self.renderer.draft(
                     audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
                 )

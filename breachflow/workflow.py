@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from breachflow.core import lifecycle, telling
 from breachflow.core.assessment import Assessment
-from breachflow.core.case import Case, Change, Notice, Settled, facts_of
+from breachflow.core.case import Case, Change, Notice, Settled
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft

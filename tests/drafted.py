@@ -12,6 +12,7 @@ from breachflow.core.backtest import shipped
 from breachflow.core.case import Awareness, Candidate, Case, Filing, Known, Notice, Part, Stage
 from breachflow.core.charter import Charter
 from breachflow.core.clock import derived
+from breachflow.core.drafting_audiences import AUDIENCES
 from breachflow.core.facts import DATA_KINDS, FACT_NAMES, INCIDENT_TYPES
 from breachflow.core.organisation import Asset, Controller, Organisation, Person
 from breachflow.core.parts import assessed, judged, parts_of
@@ -61,7 +62,6 @@ LEAK = {
 """A breach of which much is known: the base of contracts was copied."""
 
 GOLD = {case.id: msgspec.to_builtins(case.facts) for case in shipped()}
-AUDIENCES = ("cnil", "edpb", "people", "controller", "board", "dpo")
 RENDERER = Renderer()
 
 

@@ -59,7 +59,11 @@ def wanted(made: Material, languages: Sequence[Lang]) -> list[tuple[Audience, La
     come where their occasion is there, in the first language. Everything else is there for the asking.
     """
     if made.processor:
-        return [("controller", lang, form) for lang in languages for form in ("html", "text")]
+        # Whose data it is does not matter to the police: the systems are the organisation's own.
+        letters: list[tuple[Audience, Lang, str]] = [
+            ("controller", lang, form) for lang in languages for form in ("html", "text")
+        ]
+        return [*letters, ("police", languages[0], "html")] if proposed("police", made) else letters
     duties: list[Audience] = ["cnil"]
     if made.answer.inform_people:
         duties.append("people")

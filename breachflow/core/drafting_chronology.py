@@ -1,4 +1,4 @@
-"""What happened when, as a case knows it; and which evidence of an attack must not be lost."""
+"""What happened when, as a case knows it; which evidence must not be lost, and which report comes next."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from breachflow.core.case import Clock
 from breachflow.core.drafting_material import Material
 from breachflow.core.facts import Instant
 
@@ -40,6 +41,17 @@ def evidence(made: Material) -> tuple[str, ...]:
     """Return the evidence to keep, that of every attack last."""
     found = [kept for kind in made.types for kept in KEPT.get(kind, ())]
     return tuple(dict.fromkeys((*found, "logs", "images", "journal", "costs")))
+
+
+def clock_of(made: Material, regime: str) -> Clock | None:
+    """Return this controller's clock of a regime, or `None` where none runs or ran."""
+    return next((clock for clock in made.clocks if clock.regime == regime), None)
+
+
+def dora_report(made: Material) -> str | None:
+    """Return the DORA report that is to be submitted next, Art. 19(4); `None` once all three are."""
+    done = {clock.regime for clock in made.clocks if clock.done_at is not None}
+    return next((report for report in ("initial", "intermediate", "final") if f"dora-{report}" not in done), None)
 
 
 def _happened(made: Material) -> Iterator[Step]:

@@ -27,12 +27,25 @@ def confirm_by(made: Material) -> datetime:
     return made.answer_by or made.now + DAYS_TO_CONFIRM
 
 
+def unclear_facts(made: Material) -> tuple[str, ...]:
+    """Return what nobody has established about the incident itself, what tells most first.
+
+    Of a recipient whom nobody knows there is no use in asking for a confirmation.
+    """
+    nobody_to_ask = made.facts.recipient in ("nobody", "unidentified", "hostile", "public")
+    left_out = {"role", "deletion_confirmed", "recipient_count"} if nobody_to_ask else {"role"}
+    return tuple(
+        question.fact
+        for question in made.questions
+        if question.fact not in left_out and getattr(made.facts, question.fact) is None
+    )
+
+
 def asked_of_processor(made: Material) -> tuple[str, ...]:
     """Return the facts that a processor is asked for, those first that tell most about the risk.
 
     "the processor [...] assists the controller in ensuring compliance with the obligations pursuant to Articles 32 to
     36 taking into account [...] the information available to the processor" -- GDPR Art. 28(3)(f)
     """
-    unknown = (question.fact for question in made.questions)
-    weighing = [fact for fact in unknown if fact in PROCESSOR_KNOWS and getattr(made.facts, fact) is None]
+    weighing = [fact for fact in unclear_facts(made) if fact in PROCESSOR_KNOWS]
     return (*weighing, *(fact for fact in ALSO_ASKED if getattr(made.facts, fact) is None))

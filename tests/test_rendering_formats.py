@@ -78,7 +78,9 @@ def test_hostile_texts_come_out_inert():
         document = Document(BytesIO(drawn(case, audience, "fr", "docx", house=house)))
         told = [paragraph.text for paragraph in document.paragraphs]
         told += [cell.text for table in document.tables for row in table.rows for cell in row.cells]
-        assert any("{{ 7*7 }}" in words_ for words_ in told), audience
+        # A short message has no room for all of a name like this one.
+        sign = "Bcc: a@b.example" if audience == "sms" else "{{ 7*7 }}"
+        assert any(sign in words_ for words_ in told), audience
     mail = mailed(case, "opened", house=house)
     assert not re.search(r"[\r\n\u202e]", mail.subject)
     assert len(mail.subject) <= 180

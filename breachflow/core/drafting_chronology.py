@@ -56,6 +56,8 @@ def dora_report(made: Material) -> str | None:
 
 def _happened(made: Material) -> Iterator[Step]:
     facts = made.facts
+    for candidate in made.case.candidates:
+        yield Step(at=candidate.at, step=candidate.kind)
     for at, step in (
         (facts.occurred_from, "began"), (facts.occurred_to, "ended"), (facts.reported_at, "reported"),
         (facts.attack_known_at, "attack_known"), (facts.ict_aware_at, "ict_aware"),
@@ -63,8 +65,6 @@ def _happened(made: Material) -> Iterator[Step]:
     ):  # fmt: skip
         if at is not None:
             yield Step(at=at, step=step)
-    for candidate in made.case.candidates:
-        yield Step(at=candidate.at, step=candidate.kind)
     for measure in facts.measures_taken or ():
         if measure.at is not None:
             yield Step(at=measure.at, step="planned" if measure.state == "planned" else "measure", text=measure.what)

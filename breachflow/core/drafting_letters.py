@@ -8,12 +8,12 @@ from breachflow.core.drafting_material import Material
 
 DAYS_TO_CONFIRM = timedelta(hours=48)  # Where no deadline of ours gives a date: time to look into a mailbox.
 
-PROCESSOR_KNOWS = frozenset({
+OF_THE_INCIDENT = frozenset({
     "personal_data", "protection", "recipient", "data", "people_count", "exfiltration", "accessed", "confidentiality",
     "availability", "integrity", "deletion_confirmed", "service_impact", "backup", "people", "recipient_count",
     "intent", "misuse", "permanent_loss", "unavailable_hours", "alteration", "credential_opens",
 })  # fmt: skip
-"""Facts of the risk that a processor can establish; whether it weighs is for the controller to say."""
+"""Facts that whoever runs the systems can establish; whether they weigh is for the controller to say."""
 
 ALSO_ASKED = (
     "incident_type", "occurred_from", "ongoing", "origin", "records_count", "countries", "measures_taken",
@@ -33,12 +33,9 @@ def unclear_facts(made: Material) -> tuple[str, ...]:
     Of a recipient whom nobody knows there is no use in asking for a confirmation.
     """
     nobody_to_ask = made.facts.recipient in ("nobody", "unidentified", "hostile", "public")
-    left_out = {"role", "deletion_confirmed", "recipient_count"} if nobody_to_ask else {"role"}
-    return tuple(
-        question.fact
-        for question in made.questions
-        if question.fact not in left_out and getattr(made.facts, question.fact) is None
-    )
+    asked = OF_THE_INCIDENT - {"deletion_confirmed", "recipient_count"} if nobody_to_ask else OF_THE_INCIDENT
+    unknown = (question.fact for question in made.questions)
+    return tuple(fact for fact in unknown if fact in asked and getattr(made.facts, fact) is None)
 
 
 def asked_of_processor(made: Material) -> tuple[str, ...]:
@@ -47,5 +44,4 @@ def asked_of_processor(made: Material) -> tuple[str, ...]:
     "the processor [...] assists the controller in ensuring compliance with the obligations pursuant to Articles 32 to
     36 taking into account [...] the information available to the processor" -- GDPR Art. 28(3)(f)
     """
-    weighing = [fact for fact in unclear_facts(made) if fact in PROCESSOR_KNOWS]
-    return (*weighing, *(fact for fact in ALSO_ASKED if getattr(made.facts, fact) is None))
+    return (*unclear_facts(made), *(fact for fact in ALSO_ASKED if getattr(made.facts, fact) is None))

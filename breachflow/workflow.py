@@ -279,6 +279,8 @@ class Workflow:
                 draft = self.renderer.draft(
                     audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
                 )
+                if draft.fallback_reason:
+                    log.warning("template", reason=draft.fallback_reason)
                 # One controller can have a part for each of several processings.
                 several = sum(other.controller == part.controller for other in case.parts) > 1
                 name = "-".join(filter(None, (audience, part.controller, part.processing if several else None)))

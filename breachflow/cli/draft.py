@@ -63,6 +63,8 @@ def draft_command(
         assembly.clock(settings)(), lang=lang or charter.organisation.languages[0],
         format=form or ("json" if audience == "edpb" else "text"), kind=kind,
     )  # fmt: skip
+    if draft.fallback_reason:
+        click.echo(f"breachflow: warning: {draft.fallback_reason}; `breachflow check` names its line.", err=True)
     if output is None:
         sys.stdout.buffer.write(draft.content)
         sys.stdout.flush()

@@ -133,6 +133,8 @@ class Renderer:
             content = msgspec.json.format(msgspec.json.encode(as_json(sheet.fields, sentences)), indent=2)
             return Rendered(content=content + b"\n", media=media, suffix=suffix, fallback_reason=worded)
         blocks, reason = self._blocks(audience, lang, organisation.zone, sheet=sheet, sentences=sentences)
+        if worded is not None:
+            blocks.insert(1, _not_theirs(f"{lang}/sentences.md.j2", lang))
         if format == "json":
             told = {"audience": audience, "lang": lang, "case": case.id, "version": case.version, "blocks": blocks}
             content = msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
@@ -184,7 +186,10 @@ class Renderer:
         except Exception as fault:  # noqa: BLE001 - answered: whatever is wrong with it, the shipped template is used.
             # A template of the organisation's is its to mend; the mail must go out meanwhile.
             reason = f"the organisation's template {name} failed ({type(fault).__name__}); the shipped one was used"
-            return _rendered(self._shipped, name, lang, zone, values), reason
+            blocks = _rendered(self._shipped, name, lang, zone, values)
+            # Whoever reads it learns that it is not their own text: at the end of a mail, on top of a draft.
+            where = len(blocks) if template == "mail" else 1
+            return [*blocks[:where], _not_theirs(name, lang), *blocks[where:]], reason
 
 
 class NothingWritten(Exception):  # noqa: N818 - named for what happened.
@@ -209,6 +214,11 @@ def _rendered(
     if not blocks or ("brief" in values and (blocks[0].kind != "title" or len(blocks) == 1)):
         raise NothingWritten(name)
     return blocks
+
+
+def _not_theirs(name: str, lang: Lang) -> Block:
+    words = language.labels(lang)["words"]
+    return _typeset(Block("urgent", f"{words['own_failed']} {name}. {words['own_mended']}"), lang)
 
 
 def _typeset(block: Block, lang: Lang) -> Block:

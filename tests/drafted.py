@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from breachflow.core import drafting_audiences
 from breachflow.core.backtest import shipped
 from breachflow.core.case import Awareness, Candidate, Case, Filing, Known, Notice, Part, Stage
 from breachflow.core.charter import Charter
 from breachflow.core.clock import derived
-from breachflow.core.drafting_audiences import AUDIENCES
 from breachflow.core.facts import DATA_KINDS, FACT_NAMES, INCIDENT_TYPES
 from breachflow.core.organisation import Asset, Controller, Organisation, Person
 from breachflow.core.parts import assessed, judged, parts_of
@@ -62,6 +62,7 @@ LEAK = {
 """A breach of which much is known: the base of contracts was copied."""
 
 GOLD = {case.id: msgspec.to_builtins(case.facts) for case in shipped()}
+AUDIENCES = drafting_audiences.AUDIENCES
 RENDERER = Renderer()
 
 
@@ -142,7 +143,8 @@ FRENCH = re.compile(
     re.IGNORECASE,
 )
 NAMES = re.compile(
-    r"cnil\.fr|confirmed\s+by\s+the\s+logs|quai des Forges|Loueur SAS|Constructeur SA|Le serveur.*?réseau|La double.*?comptes", re.DOTALL
+    r"cnil\.fr|confirmed\s+by\s+the\s+logs|quai des Forges|Loueur SAS|Constructeur SA|Le serveur.*?réseau|La double.*?comptes",
+    re.DOTALL,
 )
 """Names and people's own words that stay as they are in either language."""
 

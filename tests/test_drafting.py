@@ -362,7 +362,7 @@ def test_segments_are_counted_as_networks_count_them(text, alphabet, units, segm
 
 def test_accents_that_would_halve_a_message_are_written_plainly():
     """ "ç" and "ê" are in no alphabet of 160; "é" is."""
-    assert drafting_sms.plain("Reçu, «prêt» : l’été, 5 €… cœur") == "Recu, \"pret\" : l'été, 5 €... coeur"
+    assert drafting_sms.plain("Reçu, «prêt» : l’été, 5 €… cœur") == 'Recu, "pret" : l\'été, 5 €... coeur'
     assert drafting_sms.plain("漢字") == "漢字"
 
 

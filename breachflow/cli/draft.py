@@ -32,8 +32,8 @@ FORMATS = ("text", "html", "pdf", "docx", "json")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file; default: standard output.")
 @click.pass_context
 def draft_command(
-    ctx: click.Context, case: str, audience: str | None, kind: Kind | None, lang: Lang | None, form: str | None, controller: str | None,
-    processing: str | None, output: str | None,
+    ctx: click.Context, case: str, audience: str | None, kind: Kind | None, lang: Lang | None, form: str | None,
+    controller: str | None, processing: str | None, output: str | None,
 ) -> None:  # fmt: skip
     """Print the draft of CASE for an audience. Nothing is filed or sent: a person does that."""
     from breachflow.core.case import facts_of

@@ -52,8 +52,8 @@ class Material(Struct, frozen=True, kw_only=True):
     `filed` is the first notification of this part, `latest` the last. `late` is true once the deadline has passed and
     nothing is filed. `answer_by` is until when an open question should be answered; `None` means at once. `precaution`
     is true where the answer rests on what is not known rather than on what is. `natures` are the sides shown to be
-    affected, `not_excluded` those of which nobody knows. `clock` is that of the authority's notification, `clocks` are all
-    of this controller.
+    affected, `not_excluded` those of which nobody knows. `clock` is that of the authority's notification, `clocks` are
+    all of this controller.
     """
 
     kind: Kind

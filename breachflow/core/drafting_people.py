@@ -57,7 +57,8 @@ GUARDED = frozenset({"minors", "vulnerable"})
 
 
 SPOKEN = frozenset({
-    "FR", "MC", "GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "WF", "PF", "NC", "SN", "CI", "IE", "GB", "US", "AU", "NZ",
+    "FR", "MC", "GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "WF", "PF", "NC", "SN", "CI", "IE",
+    "GB", "US", "AU", "NZ",
 })  # fmt: skip
 """Countries whose people are written to in French or English, the languages that have templates."""
 

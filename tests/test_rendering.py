@@ -392,8 +392,20 @@ def test_the_notice_is_in_plain_french(kind):
     facts = {"personal_data": True, "confidentiality": True, "availability": True, "data": [kind], "people": ["minors"],
              "incident_type": "unauthorised_access", "measures_taken": LEAK["measures_taken"]}  # fmt: skip
     blocks = drawn(case_of(facts, aware=START), "people").decode().split("Madame, Monsieur,")[1].split("\n\n")
-    letter = re.sub(r"\S+@\S+|\S+\.(?:fr|gouv)\S*|-{3,}", "", ". ".join(blocks).replace("\n  - ", ". "))
-    letter = letter.split("Nous contacter")[0]
+    assert_plain(". ".join(blocks).replace("\n  - ", ". ").split("Nous contacter")[0])
+
+
+def test_letters_to_a_recipient_and_to_the_public_are_in_plain_french_too():
+    """Neither reader is a lawyer."""
+    letter = drawn(case_of(ASTRAY), "recipient").decode().split("Madame, Monsieur,")[1].split("Nous joindre")[0]
+    many = case_of(LEAK | {"individual_contact": "disproportionate"})
+    public = drawn(many, "public").decode().split("avant la diffusion.")[1].split("Nous contacter")[0]
+    for text in (letter, public):
+        assert_plain(". ".join(text.split("\n\n")).replace("\n  - ", ". "))
+
+
+def assert_plain(text: str) -> None:
+    letter = re.sub(r"\S+@\S+|\S+\.(?:fr|gouv)\S*|-{3,}", "", text)
     told = [re.findall(r"[^\W\d_]+", sentence.lower()) for sentence in re.split(r"[.?!:]+\s", letter)]
     told = [sentence for sentence in told if sentence]
     count = sum(len(sentence) for sentence in told)

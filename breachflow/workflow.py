@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from breachflow.core import lifecycle, telling
 from breachflow.core.assessment import Assessment
 from breachflow.core.bundling import followed
-from breachflow.core.case import Case, Change, IllegalMove, Notice, Received, Settled, facts_of
+from breachflow.core.case import Case, Change, IllegalMove, Notice, Received, Settled
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
-from breachflow.core.drafting import wanted
+from breachflow.core.drafting_audiences import wanted
+from breachflow.core.drafting_material import material
 from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, event_identity
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
@@ -366,11 +367,13 @@ class Workflow:
         now = self.now()
         for part in case.parts:
             answer = assessed(case, part, self.charter, flips=True)
-            processor = (facts_of(case, part).role or part.role) == "processor"
-            for audience, lang, form in wanted(processor, answer, self.charter.organisation.languages):
+            made = material(case, part, self.charter.organisation, answer, now)
+            for audience, lang, form in wanted(made, self.charter.organisation.languages):
                 draft = self.renderer.draft(
                     audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
                 )
+                if draft.fallback_reason:
+                    log.warning("template", reason=draft.fallback_reason)
                 # One controller can have a part for each of several processings.
                 several = sum(other.controller == part.controller for other in case.parts) > 1
                 name = "-".join(filter(None, (audience, part.controller, part.processing if several else None)))

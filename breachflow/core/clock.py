@@ -216,13 +216,17 @@ def _complement(case: Case, part: Part) -> Iterator[Duty]:
     )
 
 
+def attacked(facts: Facts) -> bool:
+    """Whether this is an attack on a data system, C. pén. 323-1 to 323-3-1: somebody's malice from outside."""
+    return facts.malicious_access is True or (
+        facts.intent == "malicious" and facts.origin != "internal" and not ATTACKS.isdisjoint(incident_types(facts))
+    )
+
+
 def _neighbours(
     case: Case, facts: Facts, controller: Controller, started: datetime, provisional: bool, dismissed: bool
 ) -> Iterator[Duty]:
-    attacked = facts.malicious_access is True or (
-        facts.intent == "malicious" and facts.origin != "internal" and not ATTACKS.isdisjoint(incident_types(facts))
-    )
-    if controller.cyber_insured and (attacked or facts.attack_known_at is not None):
+    if controller.cyber_insured and (attacked(facts) or facts.attack_known_at is not None):
         yield Duty(
             "lopmi-complaint",
             controller.id,

@@ -53,7 +53,8 @@ class Material(Struct, frozen=True, kw_only=True):
     `filed` is the first notification of this part, `latest` the last. `late` is true once the deadline has passed and
     nothing is filed. `answer_by` is until when an open question should be answered; `None` means at once. `precaution`
     is true where the answer rests on what is not known rather than on what is. `natures` are the sides shown to be
-    affected, `not_excluded` those of which nobody knows.
+    affected, `not_excluded` those of which nobody knows. `clock` is that of the authority's notification, `clocks` are
+    all of this controller.
     """
 
     kind: Kind
@@ -69,6 +70,7 @@ class Material(Struct, frozen=True, kw_only=True):
     now: datetime
     aware_at: datetime | None
     clock: Clock | None
+    clocks: tuple[Clock, ...]
     answer_by: datetime | None
     late: bool
     precaution: bool
@@ -106,6 +108,7 @@ def material(
         now=now,
         aware_at=case.aware.at if case.aware is not None else None,
         clock=clock,
+        clocks=tuple(c for c in case.clocks if c.controller in (None, part.controller)),
         answer_by=answer_by(following, now),
         # "Where the notification to the supervisory authority is not made within 72 hours, it shall be accompanied by
         # reasons for the delay." -- GDPR Art. 33(1)

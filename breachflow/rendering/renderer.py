@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import BaseLoader, FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import BaseLoader, FunctionLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from breachflow.core.assessment import Assessment
 from breachflow.core.briefing import briefing
 from breachflow.core.case import Case, Notice, Part
 from breachflow.core.drafting import Worksheet, worksheet
+from breachflow.core.drafting_audiences import AUDIENCES, AUTHORITY
 from breachflow.core.drafting_edpb import as_json
 from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang, Organisation, Person
@@ -37,6 +38,11 @@ MEDIA = {
     "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", ".docx"),
     "json": ("application/json", ".json"),
 }
+
+PIECES: Mapping[str, tuple[str, ...]] = {
+    "people": ("told",), "public": ("told",), "cnil": ("changes",), "edpb": ("changes",),
+}  # fmt: skip
+"""What several templates include: one text in one place, and one override for all of them."""
 
 LONGEST_SUBJECT = 180  # Mail programs show less; some gateways refuse more.
 
@@ -57,6 +63,18 @@ class Rendered(Struct, frozen=True, kw_only=True):
     media: str
     suffix: str
     fallback_reason: str | None = None
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """A template of the organisation's that cannot be used: its file, its line (0: none) and why.
+
+    One that is not `fatal` is never read at all.
+    """
+
+    path: Path
+    line: int
+    why: str
+    fatal: bool = True
 
 
 class Renderer:
@@ -104,16 +122,23 @@ class Renderer:
     ) -> Rendered:
         """Render one draft; it always renders, and says on top where the duty is not proposed.
 
-        Without `kind` it is the notification that is due next. Raises `MissingExtra` where the format needs a package
+        Without `kind` it is the notification that is due next. JSON is the EDPB template for the authority, and the
+        blocks of the text for everybody else. Raises `MissingExtra` where the format needs a package
         that is not installed.
         """
         sheet = worksheet(case, part, organisation, answer, now, kind, audience=audience)
         media, suffix = MEDIA[format]
         sentences, worded = self._sentences(sheet, lang)
-        if format == "json":
+        if format == "json" and audience in AUTHORITY:
             content = msgspec.json.format(msgspec.json.encode(as_json(sheet.fields, sentences)), indent=2)
             return Rendered(content=content + b"\n", media=media, suffix=suffix, fallback_reason=worded)
         blocks, reason = self._blocks(audience, lang, organisation.zone, sheet=sheet, sentences=sentences)
+        if worded is not None:
+            blocks.insert(1, _not_theirs(f"{lang}/sentences.md.j2", lang))
+        if format == "json":
+            told = {"audience": audience, "lang": lang, "case": case.id, "version": case.version, "blocks": blocks}
+            content = msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+            return Rendered(content=content, media=media, suffix=suffix, fallback_reason=reason or worded)
         made = _made(blocks, lang, format)
         return Rendered(content=made, media=media, suffix=suffix, fallback_reason=reason or worded)
 
@@ -125,21 +150,40 @@ class Renderer:
 
     def faults(self) -> list[str]:
         """Compile every template, shipped and own; return what is wrong, without a full stop, of each that fails."""
-        said = []
-        shipped = files("breachflow.templates")
-        for lang in (folder for folder in shipped.iterdir() if folder.is_dir()):
+        for lang in (folder for folder in files("breachflow.templates").iterdir() if folder.is_dir()):
             for template in (path for path in lang.iterdir() if path.name.endswith(".j2")):
                 self._shipped.get_template(f"{lang.name}/{template.name}")
-        for name in self.own():
-            if _shipped(name) is None:
-                said.append(f"no template is called {name}, and it is never used")
-                continue
-            try:
-                self._own.get_template(name)
-            except (TemplateError, OSError, UnicodeDecodeError) as fault:
-                line = f", line {fault.lineno}" if isinstance(fault, TemplateSyntaxError) else ""
-                said.append(f"the organisation's template {name} does not compile ({type(fault).__name__}{line})")
-        return said
+        return [f"{fault.path}, line {fault.line}: {fault.why}" if fault.line else f"{fault.path}: {fault.why}"
+                for fault in self.broken()]  # fmt: skip
+
+    def broken(self) -> list[Broken]:
+        """Compile the organisation's own templates and return what is wrong, each with its file and line.
+
+        A template that compiles may still fail on a case; then the shipped one is used, and the draft says so.
+        """
+        if self.overrides is None or not self.overrides.is_dir():
+            return []
+        return [
+            fault
+            for path in sorted(self.overrides.rglob("*.j2"))
+            if (fault := self._fault(path.relative_to(self.overrides).as_posix(), path)) is not None
+        ]
+
+    def _fault(self, name: str, path: Path) -> Broken | None:
+        lang, _, rest = name.partition("/")
+        template = rest.removesuffix(".md.j2")
+        known = {*AUDIENCES, "mail", "sentences", *(piece for pieces in PIECES.values() for piece in pieces)}
+        if lang not in ("fr", "en") or template not in known or not rest.endswith(".md.j2"):
+            return Broken(path=path, line=0, why="no template of this name is ever read", fatal=False)
+        try:
+            self._own.get_template(name)
+        except TemplateSyntaxError as fault:
+            return Broken(path=path, line=fault.lineno, why=str(fault.message))
+        except UnicodeDecodeError:
+            return Broken(path=path, line=0, why="it is not UTF-8 text")
+        except OSError as fault:
+            return Broken(path=path, line=0, why=f"it cannot be read ({fault.strerror})")
+        return None
 
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""
@@ -148,14 +192,18 @@ class Renderer:
 
     def _blocks(self, template: str, lang: Lang, zone: str, **values: Any) -> tuple[list[Block], str | None]:
         name = f"{lang}/{template}.md.j2"
-        if self.overrides is None or not (self.overrides / name).is_file():
+        read = [name, *(f"{lang}/{piece}.md.j2" for piece in PIECES.get(template, ()))]
+        if self.overrides is None or not any((self.overrides / one).is_file() for one in read):
             return _rendered(self._shipped, name, lang, zone, values), None
         try:
             return _rendered(self._own, name, lang, zone, values), None
         except Exception as fault:  # noqa: BLE001 - answered: whatever is wrong with it, the shipped template is used.
             # A template of the organisation's is its to mend; the mail must go out meanwhile.
             reason = f"the organisation's template {name} failed ({type(fault).__name__}); the shipped one was used"
-            return _rendered(self._shipped, name, lang, zone, values), reason
+            blocks = _rendered(self._shipped, name, lang, zone, values)
+            # Whoever reads it learns that it is not their own text: at the end of a mail, on top of a draft.
+            where = len(blocks) if template == "mail" else 1
+            return [*blocks[:where], _not_theirs(name, lang), *blocks[where:]], reason
 
 
 class NothingWritten(Exception):  # noqa: N818 - named for what happened.
@@ -180,6 +228,11 @@ def _rendered(
     if not blocks or ("brief" in values and (blocks[0].kind != "title" or len(blocks) == 1)):
         raise NothingWritten(name)
     return blocks
+
+
+def _not_theirs(name: str, lang: Lang) -> Block:
+    words = language.labels(lang)["words"]
+    return _typeset(Block("urgent", f"{words['own_failed']} {name}. {words['own_mended']}"), lang)
 
 
 def _typeset(block: Block, lang: Lang) -> Block:

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "breachflow"
 FLOORS = {
     "core": 1, "formats": 1, "law": 1,
     "store": 2, "rendering": 2, "delivery": 2, "settings": 2, "desk": 2, "templates": 2,
-    "workflow": 3,
+    "workflow": 3, "sending": 3,
     "agents": 4, "loop": 4, "inbox": 4, "ingest": 4, "intake_http": 4,
     "cli": 5,
 }  # fmt: skip

@@ -11,10 +11,11 @@ import msgspec
 from breachflow.core.case import Case, Change, Entry, Received, Settled, is_open, most_urgent_at, next_rung_at
 from breachflow.core.register import digest, link
 from breachflow.store import statements as sql
-from breachflow.store.chapter import Chapter, dead_on, dead_row, entry_row, event_row, screened_on
+from breachflow.store.chapter import dead_on, dead_row, entry_row, event_row, screened_on
 from breachflow.store.engine import Duplicate, Outrun
 from breachflow.store.errors import Collision
 from breachflow.store.instants import plain, written, written_or_none
+from breachflow.store.people import Moves, PeopleLists
 from breachflow.store.rows import DeadLetter, Position
 from breachflow.store.vault import Sealer
 
@@ -22,11 +23,16 @@ _encode = msgspec.json.Encoder().encode
 _replace = msgspec.structs.replace
 
 
-class Commit(Chapter):
+class Commit(PeopleLists):
     """The one way in which cases, their register, mails and events are written."""
 
     def commit(
-        self, changes: Sequence[Change], *, dead: Sequence[DeadLetter] = (), positions: Sequence[Position] = ()
+        self,
+        changes: Sequence[Change],
+        *,
+        dead: Sequence[DeadLetter] = (),
+        positions: Sequence[Position] = (),
+        people: Moves | None = None,
     ) -> bool:
         """Write all of it in one transaction; `False`, and nothing written, where somebody was faster.
 
@@ -34,15 +40,19 @@ class Commit(Chapter):
         to be opened or moved for is on record already: read again, ask the core again. There is at most one change
         for each case. Raises `Collision` where a new case's id is another case's, `Unavailable` where the database is
         away: nothing is known to be written then, so read again too. The cases that were handed in are stale
-        afterwards: the store has set their `seq` and `head`.
+        afterwards: the store has set their `seq` and `head`. `people` is what the step changes about a list.
         """
         letters = {letter_id(letter): letter for letter in dead}
         try:
             with self._engine.transaction():
                 sealers = self._sealers(changes, letters)
                 _Rows(changes, letters, positions, sealers).write(self)
+                if people is not None:
+                    self._write_moves(people)
         except Outrun:
             return False
+        if people is not None and people.forget is not None:
+            self._engine.scrub()
         return True
 
     def _sealers(self, changes: Sequence[Change], letters: dict[str, DeadLetter]) -> dict[str, Sealer]:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "close": ("decide", "Close a handled case."),
     "reopen": ("decide", "Look at a closed or dismissed case again."),
     "draft": ("draft", "Print a draft: authority, people, controllers, board."),
+    "people": ("people", "Tell the people concerned, Art. 34: import, release, send, prove."),
     "register": ("register", "Export the register, or verify its chain."),
     "screened": ("held", "The events that were screened out, and why."),
     "deadletters": ("held", "What could not be read."),

@@ -27,6 +27,7 @@ import structlog
 from breachflow.inbox import Inbox
 from breachflow.ingest import ingest
 from breachflow.sending import Dispatch
+from breachflow.sending.dispatch import rehearse
 from breachflow.store.errors import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
@@ -177,6 +178,7 @@ def _rehearse(make_workflow: Callable[[], Workflow], beat: float, stopping: thre
             continue
         try:
             workflow.rehearse()
+            rehearse()
         except Exception as fault:  # noqa: BLE001 - answered: a rehearsal that fails must not keep the clocks from going.
             _stumbled("rehearsal", fault, 1)
         finally:

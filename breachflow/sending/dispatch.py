@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from uuid import uuid4
 
 import structlog
+from msgspec.json import encode
 from msgspec.structs import replace
 
-from breachflow.core.concerned import QUEUED, Answer, Concerned, PeopleList, answered, tag
+from breachflow.core.concerned import QUEUED, Answer, Concerned, Cut, PeopleList, Progress, Release, answered, tag
 from breachflow.delivery import backoff, message_id
 from breachflow.delivery.bulk import Envelope, Post, post_for
 from breachflow.delivery.merge import Frame
 from breachflow.rendering import people
+from breachflow.rendering.blocks import Block
 from breachflow.rendering.people import Notice
 from breachflow.sending.lists import Lists, NotPossible
-from breachflow.sending.release import read_texts, unagreed
+from breachflow.sending.release import read_texts, unagreed, write_texts
 from breachflow.store.people import PEOPLE, Chunk, ListRow, Moves, key_of
 from breachflow.workflow import ATTEMPTS, Contended, Workflow
 
@@ -140,15 +142,11 @@ class Dispatch(Lists):
             raise AssertionError("who has no text is held and never queued")
         frame = self._frames.get((of.id, cut))
         if frame is None:
-            halves = people.halves(found)
             house = self.charter.organisation
             controller = house.controller(of.controller) or house.default
             dpo = house.person(controller.dpo or "") or next(iter(house.ranked("dpo")), None)
-            frame = Frame(
-                subject=halves.subject, sender_name=controller.name, sender=house.sender, lang=found.lang,
-                reply_to=_mailbox(controller.contact_address) or (dpo.email if dpo is not None else ""),
-                text=halves.text, page=halves.page,
-            )  # fmt: skip
+            reply_to = _mailbox(controller.contact_address) or (dpo.email if dpo is not None else "")
+            frame = _made(found, controller.name, house.sender, reply_to)
             if len(self._frames) >= FRAMES:
                 self._frames.clear()
             self._frames[of.id, cut] = frame
@@ -216,6 +214,14 @@ class Dispatch(Lists):
         return self._post
 
 
+def _made(of: Notice, sender_name: str, sender: str, reply_to: str) -> Frame:
+    halves = people.halves(of)
+    return Frame(
+        subject=halves.subject, sender_name=sender_name, sender=sender, lang=of.lang, reply_to=reply_to,
+        text=halves.text, page=halves.page,
+    )  # fmt: skip
+
+
 def _queued(chunk: Chunk, cursor: int, most: int) -> list[int]:
     """Return the numbers of the next people of a chunk who are still to be written to."""
     found, place = [], max(0, cursor - chunk.first) - 1
@@ -233,6 +239,17 @@ def _mailbox(text: str) -> str:
     return text if "@" in text and " " not in text else ""
 
 
-def due(row: ListRow, now: datetime) -> bool:
-    """Whether the next batch of a list is due."""
-    return row.progress.next_at is None or row.progress.next_at <= now
+
+def rehearse() -> None:
+    """Take an example through what a sender's thread would do for the first time; see `Workflow.rehearse`."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    release = Release(by="a", reason="b", at=at, rate=1, texts=("",))
+    cut = Cut(group="", lang="fr", data=("identity",), count=1)
+    of = PeopleList(id="L", case="C", controller="c", at=at, sha256="", count=1, cuts=(cut,), release=release)
+    encode(of), encode(Progress(next_at=at))
+    text = people.notice([Block("title", "a"), Block("paragraph", "b")], "fr")
+    frame = _made(text, "Rehearsal", "breachflow@localhost", "")
+    lines = people.opening(Concerned(name="Zoé"), "fr")
+    frame.mail(name="Zoé", address="a@b.example", message_id="<a@b>", date="", text=people.text_lines(lines),
+               page=people.page_lines(lines))  # fmt: skip
+    read_texts(write_texts([text, None]))

@@ -122,10 +122,10 @@ class Intake(Lists):
         if judged.faults and not skip_bad:
             raise Unusable(f"nothing was imported: {len(judged.faults)} bad rows; mend them, or leave them out with "
                            "--skip-bad.", judged.faults)  # fmt: skip
-        if not judged.count:
-            raise Unusable("nothing was imported: nobody in the file is new to the lists of this case.", judged.faults)
         now = self.now()
         list_id, holder = self._name(case, judged.sha256), uuid4().hex
+        if not judged.count:
+            raise Unusable("nothing was imported: nobody in the file is new to the lists of this case.", judged.faults)
         if not self.store.hold(key_of(list_id), holder, now, now + LEASE):
             raise NotPossible(f"{list_id} is being imported by another process.")
         of = PeopleList(

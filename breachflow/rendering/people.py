@@ -106,37 +106,45 @@ def whole(of: Notice, person: Concerned) -> str:
 class Printer:
     """Letters as PDF for a printer: each text is laid out once, and every letter puts name and address on it."""
 
-    def __init__(self, notices: Sequence[Notice], sender: Sequence[str], at: datetime) -> None:
+    def __init__(self, notices: Sequence[Notice | None], sender: Sequence[str], at: datetime) -> None:
         try:
             import typst
         except ModuleNotFoundError as error:
             raise formats.MissingExtra("PDF needs the package typst: pip install 'breachflow[pdf]'.") from error
         self._typst, self._at = typst, at
-        self._notices, self._sender = notices, sender
-        self._bodies: dict[int, tuple[list[int], int]] = {}
+        self._sender = sender
+        # Groups may share a text; where there is none (people who are held), the letter is not this program's to write.
+        self._texts = {notice.sha256: notice for notice in notices if notice is not None}
+        self._by_place = ["" if notice is None else notice.sha256 for notice in notices]
+        self._bodies: dict[str, tuple[list[int], int]] = {}
+
+    def text_of(self, place: int) -> str:
+        """Return the hash of the text of that place, empty where there is none."""
+        return self._by_place[place]
 
     def letters(self, people: Sequence[tuple[int, Concerned]]) -> bytes:
         """Return one file with a letter for each person, on the text of that place; the same people, the same bytes."""
-        used = sorted({place for place, _ in people})
-        bodies = [self._body(place) for place in used]
+        used = list(dict.fromkeys(self._by_place[place] for place, _ in people))
+        bodies = [self._body(text) for text in used]
+        first = self._texts[used[0]]
         told = [
             {
-                "body": used.index(place),
+                "body": used.index(self._by_place[place]),
                 "lines": [_printable(line) for line in ([person.name] if person.name else []) + [*person.address]],
-                "opening": [_printable(line) for line in opening(person, self._notices[place].lang)],
+                "opening": [_printable(line) for line in opening(person, self._texts[self._by_place[place]].lang)],
                 "reference": _printable(person.reference),
             }
             for place, person in people
         ]
         data = {
-            "title": self._notices[used[0]].subject, "lang": self._notices[used[0]].lang, "letters": told,
+            "title": first.subject, "lang": first.lang, "letters": told,
             "bodies": [body for body, _ in bodies], "pages": [pages for _, pages in bodies],
         }  # fmt: skip
         return self._compiled("letters.typ", data)
 
-    def _body(self, place: int) -> tuple[list[int], int]:
-        if place not in self._bodies:
-            of = self._notices[place]
+    def _body(self, text: str) -> tuple[list[int], int]:
+        if text not in self._bodies:
+            of = self._texts[text]
             blocks = [
                 {"kind": block.kind, "text": _printable(block.text), "term": _printable(block.term)}
                 for block in (*of.before, Block("paragraph", HERE), *of.after)
@@ -145,8 +153,8 @@ class Printer:
                     "sender": [_printable(line) for line in self._sender]}  # fmt: skip
             made = self._compiled("letter.typ", data)
             # Bytes travel to the layout as numbers: it reads no file.
-            self._bodies[place] = (list(made), len(re.findall(rb"/Type\s*/Page\b", made)))
-        return self._bodies[place]
+            self._bodies[text] = (list(made), len(re.findall(rb"/Type\s*/Page\b", made)))
+        return self._bodies[text]
 
     def _compiled(self, template: str, data: object) -> bytes:
         made: bytes = self._typst.compile(

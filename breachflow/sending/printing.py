@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +17,9 @@ from breachflow.sending.release import read_texts
 from breachflow.store.people import PEOPLE, Chunk, ListRow, Moves
 
 LETTERS = 200  # In one file: what a printer takes without choking, and what is lost where one is jammed.
+
+Owed = tuple[int, int, Concerned]
+"""A person's number and cut, and who they are."""
 
 
 class Printed(Struct, frozen=True):
@@ -40,11 +43,10 @@ class Printing(Lists):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for row in rows:
             printer = self._printer(row)
-            due = self._due(row, again=again)
-            while some := list(islice(due, LETTERS)):
+            for some in _files(self._due(row, again=again), printer):
                 yield self._print(row, printer, some, folder)
 
-    def _print(self, row: ListRow, printer: Printer, some: list[tuple[int, int, Concerned]], folder: Path) -> Printed:
+    def _print(self, row: ListRow, printer: Printer, some: list[Owed], folder: Path) -> Printed:
         first = some[0][0] + 1
         path = folder / f"{row.of.id}-{first:07}.pdf"
         content = printer.letters([(cut, person) for _, cut, person in some])
@@ -71,7 +73,7 @@ class Printing(Lists):
 
         self.step(list_id, ask)
 
-    def _due(self, row: ListRow, *, again: bool) -> Iterator[tuple[int, int, Concerned]]:
+    def _due(self, row: ListRow, *, again: bool) -> Iterator[Owed]:
         states = (BOUNCED, UNMAILED, PRINTED) if again else (BOUNCED, UNMAILED)
         for chunk in self.store.chunks(row.of.id):
             for place, person in enumerate(self.store.people_in(chunk) or ()):
@@ -89,4 +91,15 @@ class Printing(Lists):
         return Printer(read_texts(texts), sender, row.of.release.at)
 
 
-
+def _files(owed: Iterator[Owed], printer: Printer) -> Iterator[list[Owed]]:
+    """Gather letters into files, those with the same text together: a text that is in a file is laid out in it."""
+    waiting: dict[str, list[Owed]] = {}
+    for one in owed:
+        some = waiting.setdefault(printer.text_of(one[1]), [])
+        some.append(one)
+        if len(some) == LETTERS:
+            yield some[:]
+            some.clear()
+    rest = chain.from_iterable(waiting.values())
+    while last := list(islice(rest, LETTERS)):
+        yield last

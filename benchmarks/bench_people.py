@@ -224,7 +224,7 @@ def processor(count: int) -> None:
                   for n in range(40))  # fmt: skip
     notice = Notice(lang="fr", subject="Violation de vos données", before=(Block("title", "Violation"),), after=items)
     printer = Printer([notice], ("Assurances SA", "12 quai", "69100 Villeurbanne"), datetime.now(UTC))
-    crowd = [Concerned(reference=f"C{n}", name=f"Zoé Lefèvre-{n}", address=(f"{n} rue", "69100 Villeurbanne"), lang="fr")
+    crowd = [Concerned(reference=f"C{n}", name=f"Zoé Lefèvre-{n}", address=(f"{n} rue", "69100 Lyon"), lang="fr")
              for n in range(min(count, 2_000))]  # fmt: skip
 
     def ours() -> None:

@@ -1,7 +1,7 @@
 """The process behind `breachflow run`: it keeps the clocks going, and takes events from a folder and by HTTP.
 
-1. Each duty (tick, drafts, mails, lists of people, inbox, HTTP) repeats one verb on a thread of its own with a workflow of its own, so
-   that a slow mail provider holds up no clock, and a backlog of drafts no mail.
+1. Each duty (tick, drafts, mails, lists of people, inbox, HTTP) repeats one verb on a thread of its own with a
+   workflow of its own, so that a slow mail provider holds up no clock, and a backlog of drafts no mail.
 2. Nothing is remembered between two beats: what is owed stands in the database. A beat that fails is made up by the
    next one, and a process that was killed by the next process.
 3. A database that is away is waited for, for ever. Any other failure is a fault that this process cannot judge: it is
@@ -196,6 +196,7 @@ def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:
         workflow.deliver()
         sender = Dispatch(workflow)
         sender.dispatch()
+        sender.let_go()
         sender.close()
     finally:
         workflow.store.close()
@@ -213,7 +214,11 @@ class _Sender:
             if self._dispatch is not None:
                 self._dispatch.close()
             self._dispatch = Dispatch(workflow)
-        return self._dispatch.dispatch(asked)
+        sent = self._dispatch.dispatch(asked)
+        if asked():
+            self._dispatch.let_go()
+            self._dispatch.close()
+        return sent
 
 
 def _duties(

@@ -203,10 +203,10 @@ def test_the_rate_holds_over_a_restart(small):
     while small.counts().get("queued"):
         sender = Dispatch(small.workflow)
         sender.dispatch(lambda: len(small.carrier.mails) % 4 == 2, wait=small.wait) or small.wait(0.5)
-        sender.let_go(small.case)
+        sender.let_go()
         if len(small.carrier.mails) % 4 == 2:
             sender.dispatch(lambda: len(small.carrier.mails) % 4 != 2, wait=small.wait)
-            sender.let_go(small.case)
+            sender.let_go()
     assert (small.workflow.now() - began).total_seconds() >= 9
     assert len(small.carrier.mails) == 20
 
@@ -244,7 +244,10 @@ def test_who_cannot_be_mailed_is_owed_a_letter_or_a_call(sending):
 
     assert sending.counts() == {"sent": 1, "posted": 3, "phoned": 1, "came_back": 3}
     (proof,) = sending.entries("people_dispatched")
-    assert proof["outcomes"] == {"g": {"sent": 1, "posted": 2, "phoned": 1, "came_back": 2}, "h": {"posted": 1, "came_back": 1}}
+    assert proof["outcomes"] == {
+        "g": {"sent": 1, "posted": 2, "phoned": 1, "came_back": 2},
+        "h": {"posted": 1, "came_back": 1},
+    }
     assert "--means 'e-mail, letter, telephone' --count 5" in proof["warnings"][0]
 
     sending.answering.bounce(sending.case, ["d@x.example"])
@@ -426,8 +429,7 @@ def test_a_bad_row_stops_the_import_and_is_told_without_its_content(sending):
         sending.take_in(bad)
     assert [str(fault) for fault in caught.value.faults] == [
         "line 3, column email: is not an address.",
-        "line 4, column data: names a kind of data that the vocabulary does not have; write keys such as "
-        "identity;contact;bank_account.",
+        "line 4, column data: names a kind of data that the vocabulary does not have; write keys such as identity;contact;bank_account.",
     ]
     assert "secret" not in str(caught.value)
     assert sending.workflow.store.people_lists(sending.case) == []
@@ -484,10 +486,12 @@ def test_an_import_that_is_broken_off_leaves_nothing(sending, monkeypatch):
 
 def test_whose_people_has_to_be_said_where_there_are_several_controllers(tmp_path):
     """And a processor's people are told by their controller."""
-    facts = BREACH | MEASURES | {
-        "scopes": [{"controller": "insurance"}, {"controller": "services", "role": "processor"}]
-    }
-    house = organisation(controllers=(Controller(id="insurance", name="Insurance"), Controller(id="services", name="S")))
+    facts = (
+        BREACH | MEASURES | {"scopes": [{"controller": "insurance"}, {"controller": "services", "role": "processor"}]}
+    )
+    house = organisation(
+        controllers=(Controller(id="insurance", name="Insurance"), Controller(id="services", name="S"))
+    )
     made = Sending(tmp_path, house, facts=facts)
     assert made.take_in(rows(1)).of.controller == "insurance"
     with pytest.raises(NotPossible, match="told by their controller"):

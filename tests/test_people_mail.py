@@ -10,6 +10,7 @@ import socket
 import socketserver
 import threading
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -87,7 +88,10 @@ def test_a_mail_reads_as_one_that_was_made_whole():
 def test_a_salutation_stands_where_it_is_stated():
     """As the file gives it, in either language."""
     assert people.opening(Concerned(salutation="Madame Martin"), "fr") == ("Madame Martin,",)
-    assert people.opening(Concerned(name="A B", salutation="Mrs B"), "en") == ("For the attention of A B", "Dear Mrs B,")
+    assert people.opening(Concerned(name="A B", salutation="Mrs B"), "en") == (
+        "For the attention of A B",
+        "Dear Mrs B,",
+    )
     assert people.opening(Concerned(), "en") == ("Dear Sir or Madam,",)
 
 
@@ -110,7 +114,9 @@ def test_a_hostile_name_is_inert_in_a_mail(name):
 @given(st.text(max_size=120), st.text(max_size=80))
 def test_no_name_or_salutation_changes_the_shape_of_a_mail(name, salutation):
     """Whatever is typed into a file."""
-    mail = merged(Concerned(name=people_file.clean(name), salutation=people_file.clean(salutation), email="a@x.example"))
+    mail = merged(
+        Concerned(name=people_file.clean(name), salutation=people_file.clean(salutation), email="a@x.example")
+    )
     assert len(list(mail.walk())) == 3
     assert mail.keys() == merged(Concerned(email="a@x.example")).keys()
     assert [one.addr_spec for one in mail["To"].addresses] == ["a@x.example"]
@@ -227,7 +233,7 @@ def test_a_server_that_is_away_heard_of_nobody():
 class Pipelining(socketserver.StreamRequestHandler):
     """A server that offers PIPELINING, hears a whole batch of commands before it answers, and refuses one address."""
 
-    arrived: list[bytes] = []
+    arrived: ClassVar[list[bytes]] = []
 
     def handle(self) -> None:
         self.wfile.write(b"220 here\r\n")
@@ -255,7 +261,7 @@ class Pipelining(socketserver.StreamRequestHandler):
 
 def test_commands_go_together_where_the_server_offers_it():
     """A refused recipient within a pipeline takes no other mail with it (RFC 2920)."""
-    Pipelining.arrived = []
+    Pipelining.arrived.clear()
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Pipelining) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -286,7 +292,9 @@ def test_a_folder_has_each_mail_once_for_its_owner_only(tmp_path):
     blocked.close()
 
 
-HEADER = people_file.header(["Identifiant", "Nom", "Prénom", "E-mail", "Adresse 1", "Adresse 2", "CP", "Ville", "Données"])
+HEADER = people_file.header(
+    ["Identifiant", "Nom", "Prénom", "E-mail", "Adresse 1", "Adresse 2", "CP", "Ville", "Données"]
+)
 
 
 def read(*cells: str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,7 +166,7 @@ def send_command(ctx: click.Context, case: str, as_json: bool) -> int:
         try:
             sent = _until_done(dispatch.dispatch, workflow, found)
         finally:
-            dispatch.let_go(found)
+            dispatch.let_go()
             dispatch.close()
         rows = Answering(workflow).outcomes(found)
         proofs = [entry.body for entry in workflow.store.entries(found) if entry.kind == "people_dispatched"]
@@ -177,7 +176,10 @@ def send_command(ctx: click.Context, case: str, as_json: bool) -> int:
         return 0
     say(f"{sent} mails handed over.")
     for row in rows:
-        say(_line(row["list"], counts[row["list"]]) + (f" Waiting: {one_line(row['problem'], 200)}" if row["problem"] else ""))
+        say(
+            _line(row["list"], counts[row["list"]])
+            + (f" Waiting: {one_line(row['problem'], 200)}" if row["problem"] else "")
+        )
     done = {row["list"] for row in rows if row["state"] == "done"}
     for body in proofs:
         if body["list"] in done:

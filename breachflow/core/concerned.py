@@ -123,7 +123,7 @@ def nameable(data: Iterable[DataKind]) -> tuple[DataKind, ...]:
 
 
 def merged(one: Concerned, other: Concerned) -> Concerned:
-    """Return two rows about one person as one: what the first leaves open the second fills, and the data is that of both."""
+    """Return two rows about one person as one: the second fills what the first leaves open; data is that of both."""
     filled = {
         name: getattr(other, name) for name in Concerned.__struct_fields__ if name != "data" and not getattr(one, name)
     }
@@ -147,7 +147,7 @@ def is_final(state: int) -> bool:
 
 
 def answered(state: int, tries: int, answer: Answer) -> tuple[int, int]:
-    """Return state and tries after one attempt. A message that was taken over counts, whatever was decided meanwhile."""
+    """Return state and tries after one attempt. A message that was taken over counts, whatever was decided by then."""
     bare = state & ~CAME_BACK
     if answer == "accepted":
         return (SENT | state & CAME_BACK, tries) if bare not in (POSTED, PHONED) else (state, tries)
@@ -171,7 +171,7 @@ def reached(state: int, how: Literal["post", "phone"]) -> int | None:
 
 
 def exempted(state: int) -> int | None:
-    """Return the state once somebody decided, with reasons, not to write to this person; `None` where it is too late."""
+    """Return the state once somebody decided, with reasons, not to write to a person; `None` where it is too late."""
     return None if state & ~CAME_BACK in (SENT, POSTED, PHONED, EXEMPT) else EXEMPT | state & CAME_BACK
 
 

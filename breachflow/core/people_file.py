@@ -15,7 +15,8 @@ from breachflow.core.concerned import LANGUAGES, Channel, Concerned
 from breachflow.core.facts import DATA_KINDS, DataKind
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "reference": ("id", "reference", "ref", "identifiant", "numero", "numero_client", "customer_id", "numero_de_client"),
+    "reference": ("id", "reference", "ref", "identifiant", "numero", "numero_client", "customer_id",
+                  "numero_de_client"),
     "name": ("name", "nom", "full_name", "nom_complet", "last_name", "nom_de_famille"),
     "first_name": ("first_name", "prenom", "given_name"),
     "salutation": ("salutation", "civilite", "title", "formule", "formule_d_appel"),

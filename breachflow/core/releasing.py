@@ -142,9 +142,7 @@ def proved(
     return noted(case, "people_dispatched", BY_ITSELF, body | {"warnings": [warning]}, now, warning)
 
 
-def informed_command(
-    of: PeopleList, groups: Mapping[str, Mapping[str, int]], progress: Progress, now: datetime
-) -> str:
+def informed_command(of: PeopleList, groups: Mapping[str, Mapping[str, int]], progress: Progress, now: datetime) -> str:
     """Return the command with which a person records that people were informed; nothing records it by itself."""
     ways = {"sent": "e-mail", "posted": "letter", "phoned": "telephone"}
     count = {name: sum(group[name] for group in groups.values()) for name in ways}
@@ -163,7 +161,9 @@ def moved(case: Case, of: PeopleList, kind: str, by: str, reason: str, people: S
     return noted(case, kind, by, body | ({"reason": reason} if reason else {}), now)
 
 
-def erased(case: Case, of: PeopleList, by: str, reason: str, groups: Mapping[str, Mapping[str, int]], now: datetime) -> Change:  # noqa: E501 - one line reads better.
+def erased(
+    case: Case, of: PeopleList, by: str, reason: str, groups: Mapping[str, Mapping[str, int]], now: datetime
+) -> Change:
     """Record that the names of a list were erased; its counts and hashes stay."""
     tally = {group: {name: count for name, count in counts.items() if count} for group, counts in groups.items()}
     body = _of(of) | {"file": of.sha256, "count": of.count, "outcomes": tally, "reason": reason}

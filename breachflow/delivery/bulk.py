@@ -53,7 +53,8 @@ class Singly:
 
     def __init__(self, carrier: Carrier, name: str) -> None:
         self._carrier, self.name = carrier, name
-        self.why, self.wait = "", None
+        self.why: str = ""
+        self.wait: timedelta | None = None
 
     def send(self, batch: Sequence[Envelope], *, sender: str, case: str) -> list[Answer]:
         """Hand them over one by one; after the first that is deferred the rest waits."""

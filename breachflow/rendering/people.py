@@ -19,8 +19,8 @@ from msgspec import Struct
 from breachflow.core.concerned import Concerned
 from breachflow.core.organisation import Lang
 from breachflow.rendering import formats, language
-from breachflow.rendering.blocks import Block, free
-from breachflow.rendering.inert import inert
+from breachflow.rendering.blocks import Block
+from breachflow.rendering.inert import free, inert
 
 HERE = "\ue002"
 """A private character where the person's lines go; `inert` lets none through from outside."""

@@ -56,7 +56,9 @@ class Answering(Lists):
         posted: Callable[[int], int | None] = lambda state: (  # noqa: E731 - handed on, with its type.
             reached(state, "post") if outcome(state) == "printed" else None
         )
-        return self._move(case, None, posted, "people_reached", by, reason, "no letter of theirs was printed", how="post")
+        return self._move(
+            case, None, posted, "people_reached", by, reason, "no letter of theirs was printed", how="post"
+        )
 
     def exempt(self, case: str, idents: Collection[str], *, by: str, reason: str) -> list[Change]:
         """Record that these people are not written to, and why."""

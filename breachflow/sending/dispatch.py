@@ -19,6 +19,7 @@ from msgspec.json import encode
 from msgspec.structs import replace
 
 from breachflow.core.concerned import QUEUED, Answer, Concerned, Cut, PeopleList, Progress, Release, answered, tag
+from breachflow.core.organisation import Lang
 from breachflow.delivery import backoff, message_id
 from breachflow.delivery.bulk import Envelope, Post, post_for
 from breachflow.delivery.merge import Frame
@@ -44,6 +45,7 @@ class Dispatch(Lists):
     def __init__(self, workflow: Workflow) -> None:
         super().__init__(workflow)
         self._holder = uuid4().hex
+        self._held: set[str] = set()
         self._post: Post | None = None
         self._open: tuple[str, list[Notice | None]] | None = None
         self._frames: dict[tuple[str, int], Frame] = {}
@@ -81,13 +83,14 @@ class Dispatch(Lists):
             if not self.store.hold(key_of(row.of.id), self._holder, self.now(), self.now() + LEASE):
                 busy.add(row.of.id)
                 continue
+            self._held.add(row.of.id)
             sent += self._batch(row.of.id)
         return sent
 
-    def let_go(self, case: str) -> None:
-        """Give the leases of a case's lists back, so that the next process need not wait for them."""
-        for row in self.store.people_lists(case):
-            self.store.hold(key_of(row.of.id), self._holder, self.now(), self.now())
+    def let_go(self) -> None:
+        """Give the leases back, so that the next process need not wait for them."""
+        while self._held:
+            self.store.hold(key_of(self._held.pop()), self._holder, self.now(), self.now())
 
     def _batch(self, list_id: str) -> int:
         row = self.store.people_list(list_id)
@@ -131,7 +134,7 @@ class Dispatch(Lists):
             envelopes.append(Envelope(to=person.email, message=message, ident=ident))
         return envelopes, house.sender
 
-    def _frame(self, of: PeopleList, cut: int) -> tuple[Frame, people.Lang]:
+    def _frame(self, of: PeopleList, cut: int) -> tuple[Frame, Lang]:
         if self._open is None or self._open[0] != of.id:
             texts = self.store.people_texts(of.id)
             if texts is None:
@@ -152,9 +155,7 @@ class Dispatch(Lists):
             self._frames[of.id, cut] = frame
         return frame, found.lang
 
-    def _record(
-        self, row: ListRow, chunk: Chunk, numbers: Sequence[int], answers: Sequence[Answer], post: Post
-    ) -> int:
+    def _record(self, row: ListRow, chunk: Chunk, numbers: Sequence[int], answers: Sequence[Answer], post: Post) -> int:
         """Write down what became of a batch. A mail that was taken over counts, whoever moved its person meanwhile."""
         release = row.of.release
         assert release is not None, "only what was released is sent"
@@ -224,7 +225,8 @@ def _made(of: Notice, sender_name: str, sender: str, reply_to: str) -> Frame:
 
 def _queued(chunk: Chunk, cursor: int, most: int) -> list[int]:
     """Return the numbers of the next people of a chunk who are still to be written to."""
-    found, place = [], max(0, cursor - chunk.first) - 1
+    found: list[int] = []
+    place = max(0, cursor - chunk.first) - 1
     while len(found) < most and (place := chunk.states.find(QUEUED, place + 1)) >= 0:
         found.append(chunk.first + place)
     return found
@@ -237,7 +239,6 @@ def _size(rate: int) -> int:
 
 def _mailbox(text: str) -> str:
     return text if "@" in text and " " not in text else ""
-
 
 
 def rehearse() -> None:

@@ -7,7 +7,7 @@ their line. The file itself is not kept.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from hashlib import blake2b, sha256
 from io import TextIOWrapper
@@ -227,7 +227,7 @@ class _Reader:
                 yield from self._rows(text, head, _delimiter(first))
                 self.sha256 = hashed.digest.hexdigest()
 
-    def _rows(self, text: TextIOWrapper, head: Header, delimiter: str) -> Iterator[Concerned | Fault]:
+    def _rows(self, text: Iterable[str], head: Header, delimiter: str) -> Iterator[Concerned | Fault]:
         rows = csv.reader(text, delimiter=delimiter)
         while True:
             line = rows.line_num + 2

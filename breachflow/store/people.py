@@ -100,7 +100,9 @@ class PeopleLists(Chapter):
                 self._engine.many(sql.DROP_PEOPLE_LIST, [(of.id,)])
             self._engine.many(sql.ADD_PEOPLE_LIST, [(of.id, of.case, 1, "loading", _text(of), _text(Progress()))])
 
-    def add_people(self, list_id: str, first: int, chunks: Sequence[tuple[Sequence[Concerned], bytes, Sequence[int]]]) -> None:  # noqa: E501 - one line reads better.
+    def add_people(
+        self, list_id: str, first: int, chunks: Sequence[tuple[Sequence[Concerned], bytes, Sequence[int]]]
+    ) -> None:
         """Add chunks (people, states, cuts) to an import, the first one numbered `first`."""
         with self._engine.transaction():
             sealer = self._vault.sealers({key_of(list_id)}, ())[key_of(list_id)]

@@ -10,12 +10,13 @@ import socket
 import socketserver
 import threading
 from datetime import UTC, datetime
+from functools import cache
 from typing import ClassVar
 
 import pytest
 from aiosmtpd.controller import Controller
 from drafted import HOUSE, LEAK, START, answer_of, case_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breachflow.core import people_file
@@ -40,8 +41,14 @@ HOSTILE = (
 )  # fmt: skip
 
 
+@cache
 def notice(lang="fr", data=("identity", "bank_account")):
     return Renderer().notice(sheet_for(SHEET, data), lang)[0]
+
+
+@cache
+def made(lang: str) -> Frame:
+    return frame(notice(lang))
 
 
 def frame(of) -> Frame:
@@ -51,9 +58,8 @@ def frame(of) -> Frame:
 
 
 def merged(person: Concerned, lang="fr") -> email.message.EmailMessage:
-    of = notice(lang)
     lines = people.opening(person, lang)
-    raw = frame(of).mail(
+    raw = made(lang).mail(
         name=person.name, address=person.email, message_id="<x.breachflow@roulavie.example>",
         date="Tue, 24 Nov 2026 09:00:00 +0000", text=people.text_lines(lines), page=people.page_lines(lines),
     )  # fmt: skip
@@ -111,6 +117,7 @@ def test_a_hostile_name_is_inert_in_a_mail(name):
     assert "\u202e" not in text + page
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120), st.text(max_size=80))
 def test_no_name_or_salutation_changes_the_shape_of_a_mail(name, salutation):
     """Whatever is typed into a file."""
@@ -138,6 +145,31 @@ def test_a_hostile_name_is_inert_in_a_letter(name):
     assert len(re.findall(rb"/Type\s*/Page\b", made)) == len(re.findall(rb"/Type\s*/Page\b", usual)) > 0
     again = Printer([notice()], ("Roulavie",), datetime(2026, 11, 24, tzinfo=UTC)).letters([(0, person)])
     assert made == again
+
+
+def test_a_letter_says_what_the_mail_says(monkeypatch):
+    """Title, greeting and every sentence, and no mark in place of a sign."""
+    pytest.importorskip("typst")
+    laid: list[tuple[str, dict]] = []
+    compiled = Printer._compiled
+    monkeypatch.setattr(
+        Printer, "_compiled", lambda self, name, data: (laid.append((name, data)), compiled(self, name, data))[1]
+    )
+    of = notice()
+    Printer([of], ("Roulavie",), datetime(2026, 11, 24, tzinfo=UTC)).letters(
+        [(0, Concerned(name="Zoé", address=("1 rue X",)))]
+    )
+    (_, body), (_, letter) = laid
+    assert [block["text"] for block in body["blocks"]] == [block.text for block in of.after]
+    assert body["title"] == "Violation de vos données personnelles"
+    assert letter["letters"] == [
+        {
+            "body": 0,
+            "lines": ["Zoé", "1 rue X"],
+            "opening": ["À l’attention de Zoé", "Madame, Monsieur,"],
+            "reference": "",
+        }
+    ]
 
 
 class Handler:

@@ -28,8 +28,6 @@ HERE = "\ue002"
 DRAFT_ONLY = frozenset({"box", "urgent"})
 """Blocks for whoever reads the draft; the notice goes out without them."""
 
-PRINTED_NAME = 90  # Characters of a name on a letter: two lines of the window.
-
 
 class Notice(Struct, frozen=True, kw_only=True):
     """One text as it was released: its language, its subject, and its blocks before and after the person's lines."""
@@ -147,9 +145,10 @@ class Printer:
             of = self._texts[text]
             blocks = [
                 {"kind": block.kind, "text": _printable(block.text), "term": _printable(block.term)}
-                for block in (*of.before, Block("paragraph", HERE), *of.after)
+                for block in (*of.before, *of.after)
+                if block.kind != "title"
             ]
-            data = {"lang": of.lang, "title": of.subject, "here": HERE, "blocks": blocks,
+            data = {"lang": of.lang, "title": _printable(of.subject), "blocks": blocks,
                     "sender": [_printable(line) for line in self._sender]}  # fmt: skip
             made = self._compiled("letter.typ", data)
             # Bytes travel to the layout as numbers: it reads no file.
@@ -174,9 +173,5 @@ def _plain(words: str) -> str:
 
 
 def _printable(words: str) -> str:
-    broken = formats.LONG_WORD.sub(lambda found: found.group() + "\N{ZERO WIDTH SPACE}", _kept(words))
+    broken = formats.LONG_WORD.sub(lambda found: found.group() + "\N{ZERO WIDTH SPACE}", free(str(inert(words))))
     return formats.NOT_PRINTED.sub("?", broken)
-
-
-def _kept(words: str) -> str:
-    return words if words == HERE else free(str(inert(words)))

@@ -1,7 +1,7 @@
 """The process behind `breachflow run`: it keeps the clocks going, and takes events from a folder and by HTTP.
 
-1. Each duty (tick, drafts, mails, inbox, HTTP) repeats one verb on a thread of its own with a workflow of its own, so
-   that a slow mail provider holds up no clock, and a backlog of drafts no mail.
+1. Each duty (tick, drafts, mails, lists of people, inbox, HTTP) repeats one verb on a thread of its own with a
+   workflow of its own, so that a slow mail provider holds up no clock, and a backlog of drafts no mail.
 2. Nothing is remembered between two beats: what is owed stands in the database. A beat that fails is made up by the
    next one, and a process that was killed by the next process.
 3. A database that is away is waited for, for ever. Any other failure is a fault that this process cannot judge: it is
@@ -28,6 +28,8 @@ import structlog
 from breachflow.inbox import Inbox
 from breachflow.ingest import ingest
 from breachflow.meter import Meter
+from breachflow.sending import Dispatch
+from breachflow.sending.dispatch import rehearse
 from breachflow.store.errors import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
@@ -210,6 +212,7 @@ def _rehearse(make_workflow: Callable[[], Workflow], beat: float, stopping: thre
             continue
         try:
             workflow.rehearse()
+            rehearse()
         except Exception as fault:  # noqa: BLE001 - answered: a rehearsal that fails must not keep the clocks from going.
             _stumbled("rehearsal", fault, 1)
         finally:
@@ -225,9 +228,31 @@ def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:
         workflow.tick()
         workflow.draft()
         workflow.deliver()
+        sender = Dispatch(workflow)
+        sender.dispatch()
+        sender.let_go()
+        sender.close()
     finally:
         workflow.store.close()
     return 0
+
+
+class _Sender:
+    """Lists of people leave, on connections that are kept from beat to beat."""
+
+    def __init__(self) -> None:
+        self._dispatch: Dispatch | None = None
+
+    def beat(self, workflow: Workflow, asked: Callable[[], bool]) -> int:
+        if self._dispatch is None or self._dispatch.workflow is not workflow:
+            if self._dispatch is not None:
+                self._dispatch.close()
+            self._dispatch = Dispatch(workflow)
+        sent = self._dispatch.dispatch(asked)
+        if asked():
+            self._dispatch.let_go()
+            self._dispatch.close()
+        return sent
 
 
 def _duties(
@@ -238,6 +263,8 @@ def _duties(
         Duty("mails", lambda workflow, asked: workflow.deliver(asked), beat, make_workflow, stopping),
         Duty("drafts", lambda workflow, asked: workflow.draft(asked), beat, make_workflow, stopping),
     ]
+    # On a connection and thread of its own: a list of 100,000 holds up no mail to the DPO.
+    duties.append(Duty("people", _Sender().beat, beat, make_workflow, stopping))
     if intake:
         inbox = Inbox(home)
         duties.append(Duty("inbox", inbox.drain, LOOK_SECONDS, make_workflow, stopping))

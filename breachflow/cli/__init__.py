@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unbundle": ("regroup", "Notify a case of a bundle on its own again."),
     "awareness": ("regroup", "The awareness ledger: candidates, choices, deadlines."),
     "draft": ("draft", "Print a draft: authority, people, controllers, board."),
+    "people": ("people", "Tell the people concerned, Art. 34: import, release, send, prove."),
     "register": ("register", "Export the register, or verify its chain."),
     "datamap": ("datamap", "The data map: test an asset, import a CMDB, see what to map next, undo an entry."),
     "screened": ("held", "The events that were screened out, and why."),

@@ -26,7 +26,7 @@ from breachflow.core.drafting_audiences import AUDIENCES, AUTHORITY
 from breachflow.core.drafting_edpb import as_json
 from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang, Organisation, Person
-from breachflow.rendering import formats, language
+from breachflow.rendering import formats, language, people
 from breachflow.rendering.blocks import Block, parsed
 from breachflow.rendering.inert import inert
 from breachflow.rendering.wording import Wording
@@ -184,6 +184,15 @@ class Renderer:
         except OSError as fault:
             return Broken(path=path, line=0, why=f"it cannot be read ({fault.strerror})")
         return None
+
+    def notice(self, sheet: Worksheet, lang: Lang) -> tuple[people.Notice, str | None]:
+        """Write the text that people concerned get, from a worksheet of theirs, and why an override was not used.
+
+        What a draft says to its reader alone is left out.
+        """
+        sentences, _ = self._sentences(sheet, lang)
+        blocks, reason = self._blocks("people", lang, sheet.organisation.zone, sheet=sheet, sentences=sentences)
+        return people.notice(blocks, lang), reason
 
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""

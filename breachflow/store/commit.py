@@ -16,6 +16,7 @@ from breachflow.store.chapter import dead_on, dead_row, entry_row, event_row, sc
 from breachflow.store.engine import Duplicate, Outrun
 from breachflow.store.errors import Collision
 from breachflow.store.instants import plain, written, written_or_none
+from breachflow.store.people import Moves, PeopleLists
 from breachflow.store.rows import DeadLetter, Position
 from breachflow.store.unmapped import Unmapped
 from breachflow.store.vault import Sealer
@@ -24,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 _replace = msgspec.structs.replace
 
 
-class Commit(Unmapped):
+class Commit(Unmapped, PeopleLists):
     """The one way in which cases, their register, mails and events are written."""
 
     def commit(
@@ -35,6 +36,7 @@ class Commit(Unmapped):
         positions: Sequence[Position] = (),
         unmapped: Mapping[str, int] = {},
         at: datetime | None = None,
+        people: Moves | None = None,
     ) -> bool:
         """Write all of it in one transaction; `False`, and nothing written, where somebody was faster.
 
@@ -44,6 +46,7 @@ class Commit(Unmapped):
         away: nothing is known to be written then, so read again too. The cases that were handed in are stale
         afterwards: the store has set their `seq` and `head`. `unmapped` counts the assets that the events of the batch
         named and the data map does not know, `at` this instant.
+        `people` is what the step changes about a list of people concerned.
         """
         letters = {letter_id(letter): letter for letter in dead}
         try:
@@ -53,8 +56,12 @@ class Commit(Unmapped):
                 if at is not None:
                     # Last, since every batch of a storm counts the same few: they are held as shortly as can be.
                     self._see(unmapped, at)
+                if people is not None:
+                    self._write_moves(people)
         except Outrun:
             return False
+        if people is not None and people.forget is not None:
+            self._engine.scrub()
         return True
 
     def _sealers(self, changes: Sequence[Change], letters: dict[str, DeadLetter]) -> dict[str, Sealer]:

@@ -21,7 +21,7 @@ class Erasure(Chapter):
         return [name for (name,) in self._engine.rows(sql.KEYS_BETWEEN, (f"{kind}:", f"{kind}:{before}"))]
 
     def destroy_key(self, name: str, by: str, reason: str, now: datetime) -> bool:
-        """Erase for good what is sealed under a case's or a day's key; `False` where it was gone already.
+        """Erase for good what is sealed under a case's, a day's or a list's key; `False` where it was gone already.
 
         Raw events, mails and drafts are removed as well; of the register the encrypted parts stay, unreadable, and
         the chain still verifies. The erasure is on record beside the key: when, by whom, why.
@@ -29,7 +29,10 @@ class Erasure(Chapter):
         kind, _, day = name.partition(":")
         with self._engine.transaction():
             done = self._vault.destroy(name, by, reason, now)
-            if day:
+            if kind == "people":
+                self._engine.many(sql.FORGET_PEOPLE, [(day,)])
+                self._engine.many(sql.FORGET_PEOPLE_TEXTS, [(day,)])
+            elif day:
                 forget = {"screened": sql.FORGET_SCREENED, "dead": sql.FORGET_DEAD, "mail": sql.FORGET_MAILS}[kind]
                 self._engine.many(forget, [(day, day + AFTER_ALL)])
             else:

@@ -321,3 +321,55 @@ UNPUBLISHED_DEAD = """
 
 SET_PUBLISHED = "UPDATE cases SET published = ? WHERE id = ? AND published < ?"
 SET_DEAD_PUBLISHED = "UPDATE dead_letters SET published = 1 WHERE id = ?"
+
+# --- People concerned
+
+PEOPLE_LISTS_OF = "SELECT id, version, state, doc, progress FROM people_lists WHERE case_id = ? ORDER BY id"
+PEOPLE_LIST = "SELECT id, version, state, doc, progress FROM people_lists WHERE id = ?"
+
+PEOPLE_LEAVING = """
+    SELECT id, version, state, doc, progress FROM people_lists WHERE state = 'released' AND EXISTS
+    (SELECT 1 FROM people_chunks WHERE people_chunks.list_id = people_lists.id AND queued > 0) ORDER BY id
+"""
+"""The lists that were released and of which somebody is still to be written to."""
+
+PEOPLE_TEXTS = "SELECT texts FROM people_lists WHERE id = ?"
+
+ADD_PEOPLE_LIST = """
+    INSERT INTO people_lists (id, case_id, version, state, doc, progress, texts) VALUES (?, ?, ?, ?, ?, ?, NULL)
+"""
+
+MOVE_PEOPLE_LIST = """
+    UPDATE people_lists SET version = ?, state = ?, doc = ?, progress = ? WHERE id = ? AND version = ?
+"""
+"""Compare-and-set, as for a case."""
+
+SET_PEOPLE_TEXTS = "UPDATE people_lists SET texts = ? WHERE id = ?"
+
+ADD_PEOPLE_CHUNK = """
+    INSERT INTO people_chunks (list_id, number, version, queued, states, cuts, tries, sealed)
+    VALUES (?, ?, 1, ?, ?, ?, ?, ?)
+"""
+
+MOVE_PEOPLE_CHUNK = """
+    UPDATE people_chunks SET version = ?, queued = ?, states = ?, tries = ?
+    WHERE list_id = ? AND number = ? AND version = ?
+"""
+
+NEXT_PEOPLE_CHUNK = """
+    SELECT number, version, states, cuts, tries, sealed FROM people_chunks
+    WHERE list_id = ? AND number >= ? AND queued > 0 ORDER BY number LIMIT 1
+"""
+
+PEOPLE_CHUNK = """
+    SELECT number, version, states, cuts, tries, sealed FROM people_chunks WHERE list_id = ? AND number = ?
+"""
+
+PEOPLE_STATES = "SELECT number, states, cuts FROM people_chunks WHERE list_id = ? ORDER BY number"
+
+FORGET_PEOPLE = "UPDATE people_chunks SET sealed = NULL WHERE list_id = ? AND sealed IS NOT NULL"
+FORGET_PEOPLE_TEXTS = "UPDATE people_lists SET texts = NULL WHERE id = ? AND texts IS NOT NULL"
+
+DROP_PEOPLE_CHUNKS = "DELETE FROM people_chunks WHERE list_id = ?"
+DROP_PEOPLE_LIST = "DELETE FROM people_lists WHERE id = ? AND state = 'loading'"
+"""An import that was broken off; nothing of it has left."""

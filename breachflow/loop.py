@@ -1,7 +1,7 @@
 """The process behind `breachflow run`: it keeps the clocks going, and takes events from a folder and by HTTP.
 
-1. Each duty (tick, drafts, mails, inbox, HTTP) repeats one verb on a thread of its own with a workflow of its own, so
-   that a slow mail provider holds up no clock, and a backlog of drafts no mail.
+1. Each duty (tick, drafts, mails, webhooks, inbox, HTTP) repeats one verb on a thread of its own with a workflow of
+   its own, so that a slow mail provider holds up no clock, and a backlog of drafts no mail.
 2. Nothing is remembered between two beats: what is owed stands in the database. A beat that fails is made up by the
    next one, and a process that was killed by the next process.
 3. A database that is away is waited for, for ever. Any other failure is a fault that this process cannot judge: it is
@@ -191,6 +191,7 @@ def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:
         workflow.tick()
         workflow.draft()
         workflow.deliver()
+        workflow.post()
     finally:
         workflow.store.close()
     return 0
@@ -202,6 +203,7 @@ def _duties(
     duties = [
         Duty("clock", lambda workflow, asked: workflow.tick(asked), beat, make_workflow, stopping),
         Duty("mails", lambda workflow, asked: workflow.deliver(asked), beat, make_workflow, stopping),
+        Duty("webhooks", lambda workflow, asked: workflow.post(asked), beat, make_workflow, stopping),
         Duty("drafts", lambda workflow, asked: workflow.draft(asked), beat, make_workflow, stopping),
     ]
     if intake:

@@ -1,4 +1,4 @@
-"""The verbs: receive, decide, tick, draft, deliver. Each one loads, asks the core, and commits."""
+"""The verbs: receive, decide, tick, draft, deliver, post. Each one loads, asks the core, and commits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Literal, Protocol
 
+import msgspec
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,11 +22,13 @@ from breachflow.core.draft import Draft
 from breachflow.core.drafting import wanted
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
 from breachflow.core.parts import assessed
-from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
+from breachflow.core.signal import signals
+from breachflow.delivery import Deferred, Gone, Hook, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading, read
 from breachflow.rendering import Renderer
 from breachflow.store import Store
 from breachflow.store.errors import Collision, StoreError
+from breachflow.store.posts import LeasedPost, PostState
 from breachflow.store.rows import DeadLetter, Leased, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
@@ -34,6 +37,8 @@ BATCH = 100  # Keeps one tick well under a second, so that a rung is never late 
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
 MAILS = 10  # Claimed at a time: so few that those behind a provider that hangs do not wait for it.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
+POSTS = 30  # Tries for one signal to another system: about a day; whoever is away longer has the mails.
+POST_WAIT = timedelta(hours=1)  # The longest wait between two of them.
 
 EXAMPLE = (
     b'{"id": "1", "source": "breachflow/rehearsal", "detected_at": "2026-01-01T00:00:00Z", "title": "Rehearsal", '
@@ -73,6 +78,7 @@ class Workflow:
         renderer: Renderer | None = None,
         route: Route | None = None,
         desk: Desk | None = None,
+        hooks: Sequence[Hook] = (),
     ) -> None:
         self.store = store
         self.charter = charter
@@ -80,6 +86,9 @@ class Workflow:
         self.renderer = renderer or Renderer()
         self.route = route
         self.desk = desk
+        self.hooks = tuple(hooks)
+        # Whatever this workflow commits owes its signals to these addresses, in the same transaction.
+        store.hooks = tuple(hook.name for hook in self.hooks)
         self._stumbled: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
@@ -167,6 +176,24 @@ class Workflow:
                 settled += 1
         return settled
 
+    def post(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Hand the signals that are owed to other systems over; return how many were settled.
+
+        An address that does not take one is left alone until the next call, so that it holds up no other one. Mails
+        know nothing of this.
+        """
+        settled = 0
+        for hook in self.hooks:
+            while not hook.gone and not stopping():
+                leased = self.store.lease_post(hook.name, self.now(), self.now() + LEASE)
+                if leased is None:
+                    break
+                state = self._post(leased, hook)
+                settled += state != "queued"
+                if state == "queued":
+                    break
+        return settled
+
     def rehearse(self) -> None:
         """Take an example through every rule and template; keep and send nothing.
 
@@ -183,6 +210,8 @@ class Workflow:
                 lifecycle.timed(change.case, self.charter, self.now())
                 for _ in self._rendered(change.case):
                     pass
+            for signal in signals(change):
+                msgspec.json.encode(signal)
             for notice in change.notices:
                 self._compose(notice, change.case)
 
@@ -319,6 +348,25 @@ class Workflow:
         else:
             outcome = Settled(notice=notice.id, state="sent", at=now, reference=f"{sent.provider} {sent.reference}")
         self._settle(outcome, notice)
+
+    def _post(self, leased: LeasedPost, hook: Hook) -> PostState:
+        signal, now = leased.signal, self.now()
+        state: PostState = "queued" if leased.attempts < POSTS else "failed"
+        wait: timedelta | None = None
+        if not telling.still_owed(signal, self.store.get(signal.case)):
+            state, answer = "dropped", ""
+        else:
+            try:
+                state, answer = "sent", hook.send(msgspec.json.encode(signal.body), ident=signal.id, now=now)
+            except Gone as problem:
+                state, answer = "failed", str(problem)
+                log.warning("webhook", problem=f"{problem} Nothing more is sent there until breachflow is restarted.")
+            except Deferred as problem:
+                answer, wait = str(problem), problem.retry_after
+                log.warning("webhook", signal=signal.id, case=signal.case, state=state, problem=answer)
+        wait = wait or backoff(leased.attempts, signal.id + hook.name, POST_WAIT)
+        self.store.settle_post(signal.id, hook.name, state, now, answer=answer, next_at=now + wait)
+        return state
 
     def _stumble(self, verb: str, case: Case, version: int, fault: Exception) -> None:
         """Say once for each version of a case that breachflow cannot work on it."""

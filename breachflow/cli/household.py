@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import print_json, say
+
+if TYPE_CHECKING:
+    from breachflow.settings import Settings
+    from breachflow.settings.organisation_file import Finding
 
 
 @click.command("init")
@@ -41,6 +46,7 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
 
     settings = assembly.settings(ctx)
     findings = check(settings.organisation, mail=settings.mail)
+    findings += _routes(settings)
     errors = [finding for finding in findings if finding.level == "error"]
     for finding in findings:
         if as_json:
@@ -53,6 +59,20 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
     if not as_json and not errors:
         say(f"{settings.organisation} is usable" + (f", with {len(findings)} warning(s)." if findings else "."))
     return 2 if errors else 0
+
+
+def _routes(settings: Settings) -> list[Finding]:
+    """Return what is wrong with where mails and signals go, one sentence for each setting."""
+    from breachflow.delivery import BadRoute, open_hooks, open_route
+    from breachflow.settings.organisation_file import Finding
+
+    found = []
+    for opened in (open_route, open_hooks):
+        try:
+            opened(settings)
+        except BadRoute as problem:
+            found.append(Finding(level="error", line=None, key="", sentence=str(problem)))
+    return found
 
 
 def shown(url: str) -> str:

@@ -19,6 +19,7 @@ from breachflow.cli.answers import Refused
 @click.pass_context
 def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool) -> int:
     """Run the embedded service: watch the inbox folder, take HTTP, tick, draft, deliver. Stops on SIGTERM."""
+    from breachflow.delivery import open_hooks
     from breachflow.loop import serve
     from breachflow.store import open_store
     from breachflow.workflow import Workflow
@@ -32,9 +33,12 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
         pass
     rules = assembly.charter(settings)
     key = assembly.master_key(settings)
+    hooks = open_hooks(settings)  # Shared by all duties: an address that wants no more is left alone by each.
 
     def make() -> Workflow:
-        return assembly.put_together(settings, open_store(settings.database, key), now, rules=rules, loud=True)
+        return assembly.put_together(
+            settings, open_store(settings.database, key), now, rules=rules, loud=True, hooks=hooks
+        )
 
     return serve(
         make,

@@ -245,6 +245,17 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: dict[str, Any] = {}
 
 
+class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact owed to every system that listens; `id` is the same for the same duty, whoever was mailed about it."""
+
+    id: str
+    kind: NoticeKind
+    case: str
+    at: Instant
+    body: dict[str, Any]
+    rungs: tuple[tuple[str, str], ...] = ()
+
+
 Disposition = Literal["opened", "attached", "screened"]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from breachflow.core import ladder
-from breachflow.core.case import Case, Clock, Notice, NoticeKind
+from breachflow.core.case import Case, Clock, Notice, NoticeKind, Signal
 from breachflow.core.charter import Charter
 from breachflow.core.identity import notice_id
 from breachflow.core.organisation import Person, Rank
@@ -64,8 +64,8 @@ def unread(charter: Charter, now: datetime) -> tuple[Notice, ...]:
     return tuple(Notice(id=ident, kind="quarantine", to=person, at=now) for person, ident in ids.items())
 
 
-def still_owed(notice: Notice, case: Case | None) -> bool:
-    """Whether a notice that has not left yet should still leave: not once all its clocks have stopped."""
+def still_owed(notice: Notice | Signal, case: Case | None) -> bool:
+    """Whether a notice or signal that has not left yet should still leave: not once all its clocks have stopped."""
     if case is None or notice.kind not in ("rung", "climb", "overdue"):
         return True
     spoken = {clock for clock, _ in notice.rungs}

@@ -106,7 +106,7 @@ def _provider(spec: str, settings: MailSettings, *, sandbox: bool) -> Provider:
         if not settings.sendgrid_api_key:
             raise BadRoute("BREACHFLOW_MAIL names sendgrid:, and SENDGRID_API_KEY is not set.")
         url = settings.sendgrid_url
-        if not url.startswith("https://") and not _loopback(urlsplit(url).hostname or ""):
+        if not url.startswith("https://") and not loopback(urlsplit(url).hostname or ""):
             raise BadRoute("BREACHFLOW_SENDGRID_URL must begin with https://; the key would travel in clear.")
         return SendGrid(settings.sendgrid_api_key, url, sandbox=sandbox)
     if scheme in SMTP_SCHEMES:
@@ -123,7 +123,7 @@ def _smtp(scheme: str, rest: str, settings: MailSettings) -> Provider:
     if found is None or int(found[3] or port) > 65_535:
         raise BadRoute(f"BREACHFLOW_MAIL must say {scheme}://user@host:port.")
     host = found[2].strip("[]")
-    if encryption == "none" and not _loopback(host):
+    if encryption == "none" and not loopback(host):
         raise BadRoute(f"BREACHFLOW_MAIL: {scheme}:// sends in clear and is for this machine only; take smtp://.")
     user = unquote(found[1]) if found[1] else None
     if user is not None and not settings.smtp_password:
@@ -133,7 +133,8 @@ def _smtp(scheme: str, rest: str, settings: MailSettings) -> Provider:
     )
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
     if host == "localhost":
         return True
     try:

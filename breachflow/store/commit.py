@@ -23,7 +23,12 @@ _replace = msgspec.structs.replace
 
 
 class Commit(Chapter):
-    """The one way in which cases, their register, mails and events are written."""
+    """The one way in which cases, their register, mails and events are written.
+
+    `hooks` are the names of the addresses that every signal is owed to.
+    """
+
+    hooks: tuple[str, ...] = ()
 
     def commit(
         self, changes: Sequence[Change], *, dead: Sequence[DeadLetter] = (), positions: Sequence[Position] = ()
@@ -40,7 +45,7 @@ class Commit(Chapter):
         try:
             with self._engine.transaction():
                 sealers = self._sealers(changes, letters)
-                _Rows(changes, letters, positions, sealers).write(self)
+                _Rows(changes, letters, positions, sealers, self.hooks).write(self)
         except Outrun:
             return False
         return True
@@ -70,14 +75,15 @@ class _Rows:
 
     def __init__(
         self, changes: Sequence[Change], letters: dict[str, DeadLetter], positions: Sequence[Position],
-        sealers: dict[str, Sealer],
+        sealers: dict[str, Sealer], hooks: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
-        self._sealers = sealers
+        self._sealers, self._hooks = sealers, hooks
         self.opened: list[tuple[Any, ...]] = []
         self.moved: list[tuple[Any, ...]] = []
         self.entries: list[tuple[Any, ...]] = []
         self.notices: list[tuple[Any, ...]] = []
         self.keys: list[tuple[Any, ...]] = []
+        self.posts: list[tuple[Any, ...]] = []
         self.case_events: dict[bytes, tuple[Any, ...]] = {}
         self.screened_events: dict[bytes, tuple[Any, ...]] = {}
         self.sent: list[tuple[Any, ...]] = []
@@ -119,6 +125,7 @@ class _Rows:
             (sql.ADD_EVENT, list(self.screened_events.values())),
             (sql.ADD_ENTRY, self.entries),
             (sql.ADD_NOTICE, self.notices),
+            (sql.ADD_POST, self.posts),
             (sql.SETTLE_SENT, self.sent),
             (sql.SETTLE, self.settled),
             (sql.CORRELATE, self.keys),
@@ -170,10 +177,20 @@ class _Rows:
         for notice in change.notices:
             at = written(notice.at)
             self.notices.append((notice.id, notice.case, notice.kind, notice.to, at, at, _encode(notice).decode()))
+        if self._hooks:
+            self._signal(change)
         for key in change.keys:
             self.keys.append((correlation(key.key), key.case, written_or_none(key.until)))
         for settled in change.settled:
             self._settle(settled)
+
+    def _signal(self, change: Change) -> None:
+        # It words the next step, and so loads the law: opening a database to read must not wait for that.
+        from breachflow.core.signal import signals
+
+        for signal in signals(change):
+            at, doc = written(signal.at), _encode(signal).decode()
+            self.posts += [(signal.id, hook, signal.case, at, at, doc) for hook in self._hooks]
 
     def _settle(self, settled: Settled) -> None:
         at, reference = written(settled.at), plain(settled.reference)

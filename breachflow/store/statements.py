@@ -151,6 +151,33 @@ NOTICES_OF = """
 
 OUTBOX_SUMMARY = "SELECT state, count(*), min(next_at) FROM outbox GROUP BY state"
 
+# --- Signals to other systems
+
+ADD_POST = """
+    INSERT INTO posts (id, hook, case_id, created_at, state, next_at, doc) VALUES (?, ?, ?, ?, 'queued', ?, ?)
+    ON CONFLICT DO NOTHING
+"""
+"""A signal that is owed to one address; the same duty never makes a second one."""
+
+LEASE_POST = """
+    UPDATE posts SET lease_until = ?, attempts = attempts + 1 WHERE hook = ? AND id = (
+        SELECT id FROM posts
+        WHERE hook = ? AND state = 'queued' AND next_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+        ORDER BY next_at, id LIMIT 1 /* skip locked */
+    ) RETURNING doc, attempts
+"""
+"""Claim the signal that one address has waited for longest; a claim that is not settled lapses."""
+
+SETTLE_POST = """
+    UPDATE posts SET state = ?, next_at = ?, settled_at = ?, answer = ?, lease_until = NULL
+    WHERE id = ? AND hook = ? AND state = 'queued'
+"""
+
+POSTS_OF = """
+    SELECT doc, hook, state, next_at, attempts, settled_at, answer FROM posts WHERE case_id = ?
+    ORDER BY created_at, id, hook
+"""
+
 # --- Time and drafts
 
 DUE = "SELECT doc FROM cases WHERE next_at <= ? ORDER BY next_at LIMIT ?"

@@ -1,0 +1,18 @@
+-- Version 3: what other systems are told. One row for each signal and each address (hook: a digest of it, since an
+-- address may hold a token). state: queued, sent, failed, dropped. doc holds no personal data.
+CREATE TABLE posts (
+    id words NOT NULL,
+    hook words NOT NULL,
+    case_id words NOT NULL REFERENCES cases (id),
+    created_at words NOT NULL,
+    state words NOT NULL,
+    next_at words NOT NULL,
+    lease_until words,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    settled_at words,
+    answer words NOT NULL DEFAULT '',
+    doc words NOT NULL,
+    PRIMARY KEY (id, hook)
+);
+CREATE INDEX posts_waiting ON posts (hook, next_at) WHERE state = 'queued';
+CREATE INDEX posts_of_case ON posts (case_id);

@@ -1,0 +1,18 @@
+-- Version 3: what other systems are told. One row for each signal and each address (hook: a digest of it, since an
+-- address may hold a token). state: queued, sent, failed, dropped. doc holds no personal data.
+CREATE TABLE posts (
+    id TEXT NOT NULL,
+    hook TEXT NOT NULL,
+    case_id TEXT NOT NULL REFERENCES cases (id),
+    created_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    next_at TEXT NOT NULL,
+    lease_until TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    settled_at TEXT,
+    answer TEXT NOT NULL DEFAULT '',
+    doc TEXT NOT NULL,
+    PRIMARY KEY (id, hook)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX posts_waiting ON posts (hook, next_at) WHERE state = 'queued';
+CREATE INDEX posts_of_case ON posts (case_id);

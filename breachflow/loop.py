@@ -30,6 +30,7 @@ from breachflow.store.errors import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
 if TYPE_CHECKING:
+    from breachflow.delivery.sendgrid_events import Seal
     from breachflow.intake_http import Door
     from breachflow.settings.environment import Address
 
@@ -135,14 +136,15 @@ def serve(
     once: bool,
     beat: float = 1.0,
     clock: Callable[[], datetime] | None = None,
+    seal: Seal | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code: 0 after a signal or one pass, 1 where a duty stands still.
 
-    Without `intake` it is the clock process beside other doors. HTTP needs `intake`, an address and a token. `once`
-    takes in what lies in the folder, ticks, drafts, delivers, and returns; a database that is away then raises
+    Without `intake` it is the clock process beside other doors. Events by HTTP need `intake`, an address and a token;
+    what SendGrid reports about mails needs an address and its `seal`; its timestamps are held against `clock`. `once`
+    takes in what lies in the folder, ticks, drafts, delivers, posts, and returns; a database that is away then raises
     `Unavailable`. Raises `CannotListen` where the address is taken.
     """
-    del clock  # Each workflow brings its own watch; threads wait on the machine's.
     os.umask(0o077)
     if once:
         return _once(make_workflow, Inbox(home) if intake else None)
@@ -150,7 +152,8 @@ def serve(
     with _signals(stopping):
         _rehearse(make_workflow, beat, stopping)
         duties = _duties(make_workflow, home, beat, stopping, intake=intake)
-        door = _door(make_workflow, http, token, duties, stopping) if intake and http and token else None
+        token = token if intake else None
+        door = _door(make_workflow, http, token, duties, stopping, seal, clock) if http and (token or seal) else None
         if door is not None:
             door.open()
         for duty in duties:
@@ -215,15 +218,19 @@ def _duties(
 def _door(
     make_workflow: Callable[[], Workflow],
     http: Address,
-    token: str,
+    token: str | None,
     duties: list[Duty],
     stopping: threading.Event,
+    seal: Seal | None,
+    clock_of: Callable[[], datetime] | None,
 ) -> Door:
     from breachflow.intake_http import Door
 
     taking = Duty("http", lambda workflow, _: door.take(workflow), 0.0, make_workflow, stopping)
     clock = duties[0]
-    door = Door(http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away)
+    door = Door(
+        http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away, seal=seal, clock=clock_of
+    )
     duties.append(taking)
     return door
 

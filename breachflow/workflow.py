@@ -1,4 +1,4 @@
-"""The verbs: receive, decide, tick, draft, deliver, post. Each one loads, asks the core, and commits."""
+"""The verbs: receive, decide, tick, draft, deliver, post, report. Each one loads, asks the core, and commits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from breachflow.core import lifecycle, telling
 from breachflow.core.assessment import Assessment
-from breachflow.core.case import Case, Change, Notice, Settled, facts_of
+from breachflow.core.case import Case, Change, Notice, Report, Settled, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
@@ -194,6 +194,14 @@ class Workflow:
                     break
         return settled
 
+    def report(self, reports: Sequence[Report]) -> int:
+        """Record what a provider says about mails that it took; return how many reports were new and about our mails.
+
+        A mail that came back owes another one to the next person, in the same transaction. A report that is on record
+        changes nothing.
+        """
+        return sum(self._report(report) for report in reports)
+
     def rehearse(self) -> None:
         """Take an example through every rule and template; keep and send nothing.
 
@@ -367,6 +375,19 @@ class Workflow:
         wait = wait or backoff(leased.attempts, signal.id + hook.name, POST_WAIT)
         self.store.settle_post(signal.id, hook.name, state, now, answer=answer, next_at=now + wait)
         return state
+
+    def _report(self, report: Report) -> bool:
+        for _ in range(ATTEMPTS):
+            row = self.store.notice(report.notice)
+            if row is None or self.store.report_known(report.id):
+                return False
+            case = self.store.get(row.notice.case) if row.notice.case is not None else None
+            told = {row.notice.id} if row.state in ("sent", "queued") else set()
+            change = lifecycle.reported(case, [row.notice], told, report, self.charter, self.now())
+            if self.store.commit([change]):
+                log.info("report", notice=report.notice, case=row.notice.case, what=report.event)
+                return True
+        raise Contended(f"a report about a mail was overtaken {ATTEMPTS} times; send it again.")
 
     def _stumble(self, verb: str, case: Case, version: int, fault: Exception) -> None:
         """Say once for each version of a case that breachflow cannot work on it."""

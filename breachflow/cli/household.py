@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,12 +65,16 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
 def _routes(settings: Settings) -> list[Finding]:
     """Return what is wrong with where mails and signals go, one sentence for each setting."""
     from breachflow.delivery import BadRoute, open_hooks, open_route
+    from breachflow.delivery.sendgrid_events import Seal
     from breachflow.settings.organisation_file import Finding
 
+    openings: list[Callable[[], object]] = [lambda: open_route(settings), lambda: open_hooks(settings)]
+    if settings.sendgrid_webhook_key:
+        openings.append(lambda: Seal(settings.sendgrid_webhook_key or ""))
     found = []
-    for opened in (open_route, open_hooks):
+    for opening in openings:
         try:
-            opened(settings)
+            opening()
         except BadRoute as problem:
             found.append(Finding(level="error", line=None, key="", sentence=str(problem)))
     return found

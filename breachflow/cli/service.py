@@ -20,6 +20,7 @@ from breachflow.cli.answers import Refused
 def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool) -> int:
     """Run the embedded service: watch the inbox folder, take HTTP, tick, draft, deliver. Stops on SIGTERM."""
     from breachflow.delivery import open_hooks
+    from breachflow.delivery.sendgrid_events import Seal
     from breachflow.loop import serve
     from breachflow.store import open_store
     from breachflow.workflow import Workflow
@@ -34,6 +35,7 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     rules = assembly.charter(settings)
     key = assembly.master_key(settings)
     hooks = open_hooks(settings)  # Shared by all duties: an address that wants no more is left alone by each.
+    seal = Seal(settings.sendgrid_webhook_key) if settings.sendgrid_webhook_key else None
 
     def make() -> Workflow:
         return assembly.put_together(
@@ -43,9 +45,10 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     return serve(
         make,
         home=settings.home,
-        http=settings.http if settings.http_token is not None else None,
+        http=settings.http if settings.http_token is not None or seal is not None else None,
         token=settings.http_token,
         intake=not no_intake,
         once=once,
         clock=now,
+        seal=seal,
     )

@@ -278,15 +278,34 @@ class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: bool = False
 
 
+Reported = Literal["delivered", "deferred", "bounce", "dropped", "spamreport"]
+UNDELIVERED: frozenset[Reported] = frozenset({"bounce", "dropped"})
+"""Nobody has read these: the duty to tell somebody is open again."""
+
+
+class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a provider says afterwards about a mail that it took; `id` is the provider's own for this report.
+
+    `at` is when it happened, by the provider's clock; `status` is the mail server's code (`5.1.1`), where there is one.
+    """
+
+    id: str
+    notice: str
+    event: Reported
+    at: Instant
+    status: str = ""
+
+
 class Settled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of an attempt to deliver a notice: the outbox row's new state.
 
-    `sent`: the provider took it under `reference`. `retry`: try again at `next_at`. `failed`: given up, the next person
-    is told instead. `dropped`: no longer owed (acknowledged or filed before it left).
+    `sent`: the provider took it under `reference`. `bounced`: and gave it back afterwards, for good. `retry`: try again
+    at `next_at`. `failed`: given up, the next person is told instead. `dropped`: no longer owed (acknowledged or filed
+    before it left).
     """
 
     notice: str
-    state: Literal["sent", "retry", "failed", "dropped"]
+    state: Literal["sent", "retry", "failed", "dropped", "bounced"]
     at: Instant
     next_at: Instant | None = None
     reference: str = ""
@@ -315,6 +334,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: tuple[Received, ...] = ()
     keys: tuple[Key, ...] = ()
     settled: tuple[Settled, ...] = ()
+    reports: tuple[Report, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -5,7 +5,7 @@ Every step returns one `Change`: the new case, its register entry and its mails,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from breachflow.core import clock as clocks
 from breachflow.core import ladder, telling
 from breachflow.core.case import (
+    UNDELIVERED,
     Candidate,
     Case,
     Change,
@@ -24,6 +25,7 @@ from breachflow.core.case import (
     NoticeKind,
     Part,
     Received,
+    Report,
     Settled,
     Stage,
 )
@@ -191,6 +193,48 @@ def delivered(case: Case | None, notice: Notice, outcome: Settled, charter: Char
         entries=(Entry(at=now, kind=kind, by="breachflow", body=body),),
         notices=notices,
         settled=(outcome,),
+    )
+
+
+def reported(
+    case: Case | None, notices: Sequence[Notice], told: Collection[str], report: Report, charter: Charter, now: datetime
+) -> Change:
+    """Record what a provider says afterwards about mails of one case; one that came back goes to the next person.
+
+    `told` are those of the notices that counted as told until now: only these are told to somebody else, and a report
+    that comes later never takes that back.
+    """
+    entries: list[Entry] = []
+    others: list[Notice] = []
+    settled: list[Settled] = []
+    alarm = case is not None and case.alarm
+    for notice in notices:
+        body: dict[str, Any] = {"notice": notice.id, "kind": notice.kind, "to": notice.to, "rungs": notice.rungs}
+        body |= {"event": report.event, "reported_at": report.at}
+        if report.status:
+            body["status"] = report.status
+        if report.event in UNDELIVERED and notice.id in told:
+            error = f"the provider reports {report.event} {report.status}".rstrip()
+            settled.append(Settled(notice=notice.id, state="bounced", at=now, error=error))
+            if telling.still_owed(notice, case):
+                instead = telling.next_after(notice, charter, now)
+                if instead is None:
+                    alarm = True
+                    body["alarm"] = "nobody could be told"
+                else:
+                    others.append(instead)
+                    body["instead"] = instead.to
+        entries.append(Entry(at=now, kind="delivery", by="sendgrid", body=body))
+    if case is None:
+        # What speaks of no case has no register; the duty to tell somebody is the same.
+        return Change(notices=tuple(others), settled=tuple(settled), reports=(report,))
+    return Change(
+        case=replace(case, version=case.version + 1, alarm=alarm),
+        was=case.version,
+        entries=tuple(entries),
+        notices=tuple(others),
+        settled=tuple(settled),
+        reports=(report,),
     )
 
 

@@ -88,6 +88,8 @@ class _Rows:
         self.screened_events: dict[bytes, tuple[Any, ...]] = {}
         self.sent: list[tuple[Any, ...]] = []
         self.settled: list[tuple[Any, ...]] = []
+        self.bounced: list[tuple[Any, ...]] = []
+        self.reports: dict[str, tuple[Any, ...]] = {}
         self.letters = [self._letter(name, letter) for name, letter in letters.items()]
         self.positions = [
             (p.group, p.topic, p.partition, p.next_offset, p.last_timestamp, p.last_hash) for p in positions
@@ -121,6 +123,9 @@ class _Rows:
         case_events = list(self.case_events.values())
         if case_events and many(sql.ADD_EVENT, case_events) != len(case_events):
             raise Outrun
+        reports = list(self.reports.values())
+        if reports and many(sql.ADD_REPORT, reports) != len(reports):
+            raise Outrun
         for statement, rows in (
             (sql.ADD_EVENT, list(self.screened_events.values())),
             (sql.ADD_ENTRY, self.entries),
@@ -128,6 +133,7 @@ class _Rows:
             (sql.ADD_POST, self.posts),
             (sql.SETTLE_SENT, self.sent),
             (sql.SETTLE, self.settled),
+            (sql.SETTLE_BOUNCED, self.bounced),
             (sql.CORRELATE, self.keys),
             (sql.ADD_DEAD_LETTER, self.letters),
             (sql.SET_POSITION, self.positions),
@@ -183,6 +189,11 @@ class _Rows:
             self.keys.append((correlation(key.key), key.case, written_or_none(key.until)))
         for settled in change.settled:
             self._settle(settled)
+        for report in change.reports:
+            ident, recorded = plain(report.id), written(change.entries[0].at if change.entries else report.at)
+            self.reports[ident] = (
+                ident, report.notice, report.event, written(report.at), plain(report.status), recorded
+            )  # fmt: skip
 
     def _signal(self, change: Change) -> None:
         # It words the next step, and so loads the law: opening a database to read must not wait for that.
@@ -196,6 +207,9 @@ class _Rows:
         at, reference = written(settled.at), plain(settled.reference)
         if settled.state == "sent":
             self.sent.append((at, reference, settled.notice))
+            return
+        if settled.state == "bounced":
+            self.bounced.append((at, plain(settled.error), settled.notice))
             return
         state = "queued" if settled.state == "retry" else settled.state
         assert settled.next_at is not None or state != "queued", "a retry says when"

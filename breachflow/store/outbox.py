@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -9,7 +10,8 @@ import msgspec
 from breachflow.core.case import Notice
 from breachflow.store import statements as sql
 from breachflow.store.chapter import Chapter, mailed_on, message_row
-from breachflow.store.instants import read, written
+from breachflow.store.engine import Row
+from breachflow.store.instants import plain, read, written
 from breachflow.store.rows import Leased, NoticeRow, OutboxSummary
 
 _read_notice = msgspec.json.Decoder(Notice).decode
@@ -52,17 +54,28 @@ class Outbox(Chapter):
 
     def notices(self, case_id: str) -> list[NoticeRow]:
         """Return every mail about a case, in the order in which they were owed."""
-        return [
-            NoticeRow(
-                notice=_read_notice(doc), state=state, next_at=read(next_at), attempts=attempts,
-                settled_at=None if settled_at is None else read(settled_at), reference=reference, error=error,
-            )
-            for doc, state, next_at, attempts, settled_at, reference, error, _ in
-            self._engine.rows(sql.NOTICES_OF, (case_id,))
-        ]  # fmt: skip
+        return _notices(self._engine.rows(sql.NOTICES_OF, (case_id,)))
+
+    def notice(self, notice_id: str) -> NoticeRow | None:
+        """Return the mail of that id, or `None`."""
+        return next(iter(_notices(self._engine.rows(sql.NOTICE, (plain(notice_id),)))), None)
+
+    def report_known(self, report_id: str) -> bool:
+        """Whether this report of a provider is on record."""
+        return bool(self._engine.rows(sql.REPORT_KNOWN, (plain(report_id),)))
 
     def outbox_summary(self) -> OutboxSummary:
         """Return how many mails are in which state, and since when the oldest queued one waits."""
         rows = self._engine.rows(sql.OUTBOX_SUMMARY)
         oldest = [read(first) for state, _, first in rows if state == "queued"]
         return OutboxSummary(**{state: count for state, count, _ in rows}, oldest=oldest[0] if oldest else None)
+
+
+def _notices(rows: Iterable[Row]) -> list[NoticeRow]:
+    return [
+        NoticeRow(
+            notice=_read_notice(doc), state=state, next_at=read(next_at), attempts=attempts,
+            settled_at=None if settled_at is None else read(settled_at), reference=reference, error=error,
+        )
+        for doc, state, next_at, attempts, settled_at, reference, error, _ in rows
+    ]  # fmt: skip

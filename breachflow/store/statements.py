@@ -126,9 +126,24 @@ SETTLE = """
 
 SETTLE_SENT = """
     UPDATE outbox SET state = 'sent', settled_at = ?, reference = ?, error = '', lease_until = NULL
-    WHERE id = ? AND state <> 'sent'
+    WHERE id = ? AND state NOT IN ('sent', 'bounced')
 """
-"""The provider has the mail: true whatever was decided about it meanwhile."""
+"""The provider has the mail: true whatever was decided about it meanwhile, unless it has given it back already."""
+
+SETTLE_BOUNCED = """
+    UPDATE outbox SET state = 'bounced', settled_at = ?, error = ?, lease_until = NULL
+    WHERE id = ? AND state IN ('sent', 'queued')
+"""
+"""The provider gave the mail back; its report may come before our own record that it took it."""
+
+NOTICE = "SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox WHERE id = ?"
+
+ADD_REPORT = """
+    INSERT INTO reports (id, notice, event, at, status, recorded_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+"""What a provider reported, once; no row is touched where it is on record."""
+
+REPORT_KNOWN = "SELECT 1 FROM reports WHERE id = ?"
 
 LEASE = """
     UPDATE outbox SET lease_until = ?, attempts = attempts + 1 WHERE id IN (

@@ -1,4 +1,6 @@
--- Version 3: what other systems are told. One row for each signal and each address (hook: a digest of it, since an
+-- Version 3: what other systems are told, and what providers report about mails.
+
+-- One row for each signal and each address (hook: a digest of it, since an
 -- address may hold a token). state: queued, sent, failed, dropped. doc holds no personal data.
 CREATE TABLE posts (
     id words NOT NULL,
@@ -16,3 +18,14 @@ CREATE TABLE posts (
 );
 CREATE INDEX posts_waiting ON posts (hook, next_at) WHERE state = 'queued';
 CREATE INDEX posts_of_case ON posts (case_id);
+
+-- What a provider has reported about a mail, by the provider's own id of the report: each counts once.
+CREATE TABLE reports (
+    id words PRIMARY KEY,
+    notice words NOT NULL,
+    event words NOT NULL,
+    at words NOT NULL,
+    status words NOT NULL,
+    recorded_at words NOT NULL
+);
+CREATE INDEX reports_of_notice ON reports (notice);

@@ -338,7 +338,10 @@ class Workflow:
         state: Literal["retry", "failed"] = "retry" if mail.attempts < DELIVERIES else "failed"
         try:
             message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
-            sent = route.send(message, to=person.email, notice=notice.id, case=notice.case)
+            closed = telling.closed(case, self.charter)
+            without = {"without": closed} if closed else {}
+            to = telling.address(person, case, self.charter)
+            sent = route.send(message, to=to, notice=notice.id, case=notice.case, **without)
         except Deferred as problem:
             wait = problem.retry_after or backoff(mail.attempts, notice.id)
             outcome = Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=str(problem))
@@ -420,7 +423,7 @@ class Workflow:
             html=mail.html,
             sender=organisation.sender,
             to_name=person.name,
-            to_address=person.email,
+            to_address=telling.address(person, case, self.charter),
             message_id=message_id(notice.id, domain),
             date=now,
             thread=message_id(notice.case, domain) if notice.case is not None else None,

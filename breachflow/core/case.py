@@ -13,6 +13,7 @@ from msgspec import Struct
 from breachflow.core.assessment import AnswerBasis, Exemption, InformHow, Risk
 from breachflow.core.decision import FilingKind
 from breachflow.core.facts import Facts, Instant, Role
+from breachflow.core.organisation import Channel
 
 
 class Stage(StrEnum):
@@ -184,7 +185,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last register entry; the store sets them.
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
-    event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
+    event ("false_positive") that awaits a person's decision. `compromised` are the ways of telling people that were
+    breached too: no mail of this case takes them. Triage runs from `triage_from`; after `reopened_at` only
     candidates recorded since then count.
     """
 
@@ -205,6 +207,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: int = 0
     flagged: str | None = None
     alarm: bool = False
+    compromised: tuple[Channel, ...] = ()
     reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
@@ -225,7 +228,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: dict[str, Any] | None = None
 
 
-NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "quarantine"]
+NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "channel", "quarantine"]
 
 
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -33,7 +33,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.correlation import keys_of
 from breachflow.core.datamap import mapped_facts
 from breachflow.core.deciding import applied
-from breachflow.core.decision import Ack, Decision, Note, Reopen
+from breachflow.core.decision import Ack, Channel, Decision, Note, Reopen
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import incident_types
 from breachflow.core.learning import learn, stated
@@ -111,10 +111,11 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     """Record what a person decided, and all that follows from it. Raise `IllegalMove` where it does not fit."""
     stage = led_to(case, decision)
     step = applied(case, decision, charter, now)
-    alarm = case.alarm and isinstance(decision, Note)
+    # Who says that mail is not to be trusted has not yet been told by it; nor has who makes a remark.
+    alarm = case.alarm and isinstance(decision, Note | Channel)
     changed = replace(step.case, stage=stage, version=case.version + 1, alarm=alarm)
     after = changed
-    if not isinstance(decision, Ack | Note):
+    if not isinstance(decision, Ack | Note | Channel):
         after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
         alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)
@@ -124,11 +125,14 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     if step.warnings:
         body["warnings"] = step.warnings
     reopened = isinstance(decision, Reopen)
+    notices = telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now)
+    if isinstance(decision, Channel) and not decision.restored:
+        notices += telling.anew(after, charter, now)
     return Change(
         case=after,
         was=case.version,
         entries=(Entry(at=now, kind=verb(type(decision)), by=decision.by, body=body, sealed=step.sealed or None),),
-        notices=telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now),
+        notices=notices,
         warnings=step.warnings,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from breachflow.core.case import Case, IllegalMove, Stage
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -25,6 +26,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         SetFacts: Stage.SUSPECTED,
         Done: Stage.SUSPECTED,
         Ack: Stage.SUSPECTED,
+        Channel: Stage.SUSPECTED,
         Note: Stage.SUSPECTED,
     },
     Stage.CONFIRMED: {
@@ -35,6 +37,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Done: Stage.CONFIRMED,
         SetFacts: Stage.CONFIRMED,
         Ack: Stage.CONFIRMED,
+        Channel: Stage.CONFIRMED,
         Note: Stage.CONFIRMED,
         Dismiss: Stage.DISMISSED,
     },
@@ -45,6 +48,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Done: Stage.HANDLED,
         SetFacts: Stage.HANDLED,
         Ack: Stage.HANDLED,
+        Channel: Stage.HANDLED,
         Note: Stage.HANDLED,
         Close: Stage.CLOSED,
     },

@@ -12,18 +12,30 @@ from breachflow.core.facts import Basis, Country, DataKind, People, Role
 
 Lang = Literal["fr", "en"]
 Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
-Verb = Literal["confirm", "dismiss", "facts", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen"]
+Verb = Literal[
+    "confirm", "dismiss", "facts", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen",
+    "channel",
+]  # fmt: skip
 Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
 
 
+Provider = Literal["smtp", "sendgrid", "folder"]
+Channel = Literal["mail", "smtp", "sendgrid", "folder"]
+"""How people are told: a mail provider, or `mail`, the organisation's own mail whatever provider leads to it."""
+
+
 class Person(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Somebody who is told: a name, a rank on the ladder, an address. A mailbox is a person here."""
+    """Somebody who is told: a name, a rank on the ladder, an address. A mailbox is a person here.
+
+    `alternative_email` lies outside the organisation's own mail, for a breach of that mail itself.
+    """
 
     id: Ident
     rank: Rank
     name: str
     email: Email
+    alternative_email: Email | None = None
     function: str = ""
     phone: str = ""
     lang: Lang | None = None
@@ -124,12 +136,16 @@ class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
 
 
 class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How the organisation wants its duties met; nothing here can lower the law's."""
+    """How the organisation wants its duties met; nothing here can lower the law's.
+
+    `own_mail` are the providers that are the organisation's own mail: not to be trusted once that mail is breached.
+    """
 
     awareness: Literal["detection"] = "detection"
     public_commitment: bool = False
     inform_target_hours: Annotated[float, Meta(ge=1, le=720)] = 72
     processor_notice_hours: Annotated[float, Meta(ge=1, le=72)] = 24
+    own_mail: tuple[Provider, ...] = ("smtp",)
     risk: RiskPolicy = RiskPolicy()
     screening: Screening = Screening()
     correlation: Correlation = Correlation()

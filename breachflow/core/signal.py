@@ -13,7 +13,7 @@ from breachflow.core.facts import Instant
 from breachflow.core.identity import notice_id
 from breachflow.core.overview import next_step, risk, utc
 
-SIGNALLED: frozenset[NoticeKind] = frozenset({"opened", "rung", "climb", "overdue", "alarm"})
+SIGNALLED: frozenset[NoticeKind] = frozenset({"opened", "rung", "climb", "overdue", "alarm", "channel"})
 """A flag asks one person, and what could not be read belongs to no case: both stay with mail."""
 
 AUTHORITY = ("gdpr-art33", "gdpr-art33-2")

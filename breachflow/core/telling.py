@@ -35,6 +35,32 @@ def opening(case: Case, clocks: Iterable[Clock], charter: Charter, now: datetime
     return notices(case, "opened", ranks, rungs, charter, now) if running else ()
 
 
+def anew(case: Case, charter: Charter, now: datetime) -> tuple[Notice, ...]:
+    """Return the notices that tell everybody who was told so far once more, since the way that it went is compromised.
+
+    What went out by it may never have arrived, or may have been read by others.
+    """
+    climb = charter.climb
+    running = [clock for clock in case.clocks if clock.stop is None]
+    ranks = {rank for clock in running for rank in climb.ranks(clock, 0, clock.rung)}
+    ranks |= {rank for clock in running for rank in climb.ladder.climb[: clock.climbed]}
+    return notices(case, "channel", ranks, (), charter, now) if running else ()
+
+
+def closed(case: Case | None, charter: Charter) -> frozenset[str]:
+    """Return the names of the providers that no mail of this case may take."""
+    if case is None:
+        return frozenset()
+    own = charter.policy.own_mail if "mail" in case.compromised else ()
+    return frozenset({*case.compromised, *own})
+
+
+def address(person: Person, case: Case | None, charter: Charter) -> str:
+    """Return where this person is reached about this case: outside the own mail where that is compromised."""
+    breached = case is not None and ("mail" in case.compromised or set(case.compromised) & set(charter.policy.own_mail))
+    return person.alternative_email if breached and person.alternative_email else person.email
+
+
 def next_after(notice: Notice, charter: Charter, now: datetime) -> Notice | None:
     """Return the same duty addressed to the next person on the climb, or `None` when everybody has been tried."""
     tried = {*notice.tried, notice.to}

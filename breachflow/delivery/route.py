@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -59,15 +59,18 @@ class Route:
     def __init__(self, providers: Sequence[Provider]) -> None:
         self.providers = tuple(providers)
 
-    def send(self, message: bytes, *, to: str, notice: str, case: str | None) -> Sent:
-        """Hand the mail to the first provider that takes it.
+    def send(self, message: bytes, *, to: str, notice: str, case: str | None, without: Collection[str] = ()) -> Sent:
+        """Hand the mail to the first provider that takes it; those named by `without` are not asked.
 
         Raises `Deferred` where one of them may take it later, with the shortest wait that they ask for; `Refused`
-        where all have refused it for good.
+        where all have refused it for good, and where none may be asked.
         """
         deferred: list[Deferred] = []
         said: list[str] = []
-        for provider in self.providers:
+        trusted = [provider for provider in self.providers if provider.name not in without]
+        if not trusted:
+            raise Refused("every mail provider of BREACHFLOW_MAIL is marked as compromised for this case.")
+        for provider in trusted:
             try:
                 return Sent(provider.name, provider.send(message, to=to, notice=notice, case=case))
             except Deferred as problem:

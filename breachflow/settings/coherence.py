@@ -42,6 +42,12 @@ def warnings(organisation: Organisation) -> Iterator[Flaw]:
     yield from _controllers(organisation)
     yield from _ladder(organisation)
     yield from _policy_warnings(organisation)
+    for place, person in enumerate(organisation.people):
+        domain = person.email.rpartition("@")[2].casefold()
+        if person.alternative_email and person.alternative_email.rpartition("@")[2].casefold() == domain:
+            yield _warning(
+                ("people", place, "alternative_email"), "is in the same mail domain; it would be breached with it."
+            )
     addresses: dict[str, int] = {}
     for place, person in enumerate(organisation.people):
         first = addresses.setdefault(person.email.casefold(), place)

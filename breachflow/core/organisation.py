@@ -116,8 +116,14 @@ class Rung(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     tell: tuple[Rank, ...]
 
 
+WallTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
 class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Who is told when. Rungs are for a 72-hour clock; shorter and longer clocks use the same shape, scaled."""
+    """Who is told when. Rungs are for a 72-hour clock; shorter and longer clocks use the same shape, scaled.
+
+    Between `quiet_from` and `quiet_until`, in the organisation's zone, a rung that can wait does; `None`: never.
+    """
 
     rungs: tuple[Rung, ...] = (
         Rung(before_hours=72, tell=("dpo",)),
@@ -133,6 +139,8 @@ class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     climb_after_hours: Annotated[float, Meta(ge=0.25, le=72)] = 12
     ack_hours: Annotated[float, Meta(ge=0.25, le=24)] = 4
     ack_minutes_last_six_hours: Annotated[float, Meta(ge=1, le=120)] = 15
+    quiet_from: WallTime | None = None
+    quiet_until: WallTime | None = None
 
 
 class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -103,6 +103,11 @@ def _policy_errors(organisation: Organisation) -> Iterator[Flaw]:
         for place, kind in enumerate(getattr(risk, name)):
             if kind not in DATA_KINDS:
                 yield from _exists(kind, list(DATA_KINDS), "kind of data", (*at, name, place))
+    if (ladder.quiet_from is None) != (ladder.quiet_until is None):
+        stated, missing = ("quiet_until", "from") if ladder.quiet_from is None else ("quiet_from", "until")
+        yield _error(("policy", "ladder", stated), f"stands alone; state `quiet_{missing}` too, or neither.")
+    elif ladder.quiet_from is not None and ladder.quiet_from == ladder.quiet_until:
+        yield _error(("policy", "ladder", "quiet_until"), "is the same as `quiet_from`; the whole day would be quiet.")
     if not ladder.rungs:
         yield _error(("policy", "ladder", "rungs"), "is empty; nobody would be told before a deadline.")
     for place, rung in enumerate(ladder.rungs):

@@ -228,7 +228,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: dict[str, Any] | None = None
 
 
-NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "channel", "quarantine"]
+NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "channel", "quarantine", "digest"]
 
 
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -122,6 +122,7 @@ WallTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Who is told when. Rungs are for a 72-hour clock; shorter and longer clocks use the same shape, scaled.
 
+    After `storm_after` mails to one person in a quarter of an hour the rest of them is gathered into one digest.
     Between `quiet_from` and `quiet_until`, in the organisation's zone, a rung that can wait does; `None`: never.
     """
 
@@ -139,6 +140,7 @@ class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     climb_after_hours: Annotated[float, Meta(ge=0.25, le=72)] = 12
     ack_hours: Annotated[float, Meta(ge=0.25, le=24)] = 4
     ack_minutes_last_six_hours: Annotated[float, Meta(ge=1, le=120)] = 15
+    storm_after: Annotated[int, Meta(ge=1, le=10_000)] = 5
     quiet_from: WallTime | None = None
     quiet_until: WallTime | None = None
 

@@ -95,12 +95,14 @@ class EventRow(Struct, frozen=True, kw_only=True):
 class Leased(Struct, frozen=True, kw_only=True):
     """A mail that is this process's to deliver for now.
 
-    `message` is the mail as it was rendered for the first attempt, `None` before. `attempts` counts this one.
+    `message` is the mail as it was rendered for the first attempt, `None` before. `attempts` counts this one. `digest`
+    is the digest that the mail was to be told by, if any.
     """
 
     notice: Notice
     message: bytes | None
     attempts: int
+    digest: str = ""
 
 
 class NoticeRow(Struct, frozen=True, kw_only=True):

@@ -150,7 +150,7 @@ LEASE = """
         SELECT id FROM outbox
         WHERE state = 'queued' AND next_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
         ORDER BY next_at LIMIT ? /* skip locked */
-    ) RETURNING next_at, id, doc, message, attempts, case_id, created_at
+    ) RETURNING next_at, id, doc, message, attempts, case_id, created_at, digest
 """
 """Claim the mails that are due and nobody's; a claim that is not settled lapses."""
 
@@ -158,6 +158,25 @@ SAVE_MESSAGE = "UPDATE outbox SET message = ? WHERE id = ? AND message IS NULL"
 """Freeze the mail as rendered, so that a resend is the same mail."""
 
 MESSAGE = "SELECT message, case_id, created_at FROM outbox WHERE id = ?"
+
+LEFT_SINCE = "SELECT count(*) FROM outbox WHERE person = ? AND state = 'sent' AND settled_at > ? AND digest = ''"
+"""How many mails have left for somebody, one by one, since then."""
+
+GATHER = """
+    UPDATE outbox SET digest = ?, next_at = ?, attempts = attempts - 1, lease_until = NULL
+    WHERE id = ? AND state = 'queued'
+"""
+"""A mail waits for its digest, and for its own turn again where that does not come. Waiting is no try."""
+
+GATHERED = """
+    SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox
+    WHERE digest = ? AND state = 'queued' ORDER BY created_at, id LIMIT ?
+"""
+
+SAVE_DIGEST = "UPDATE outbox SET message = ?, doc = ? WHERE id = ? AND message IS NULL"
+"""Freeze a digest as rendered, together with the list of what it tells."""
+
+DIGEST = "SELECT message, doc, created_at FROM outbox WHERE id = ?"
 
 NOTICES_OF = """
     SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox WHERE case_id = ?

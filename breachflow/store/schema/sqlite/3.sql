@@ -1,4 +1,4 @@
--- Version 3: what other systems are told, and what providers report about mails.
+-- Version 3: what other systems are told, what providers report about mails, and which mails a digest gathers.
 
 -- One row for each signal and each address (hook: a digest of it, since an
 -- address may hold a token). state: queued, sent, failed, dropped. doc holds no personal data.
@@ -29,3 +29,8 @@ CREATE TABLE reports (
     recorded_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reports_of_notice ON reports (notice);
+
+-- The digest that a mail is gathered into; the mail is proven by it once that has left.
+ALTER TABLE outbox ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+CREATE INDEX outbox_gathered ON outbox (digest) WHERE digest <> '';
+CREATE INDEX outbox_sent ON outbox (person, settled_at) WHERE state = 'sent';

@@ -1,7 +1,7 @@
 """The process behind `breachflow run`: it keeps the clocks going, and takes events from a folder and by HTTP.
 
-1. Each duty (tick, drafts, mails, lists of people, inbox, HTTP) repeats one verb on a thread of its own with a
-   workflow of its own, so that a slow mail provider holds up no clock, and a backlog of drafts no mail.
+1. Each duty (tick, drafts, mails, webhooks, lists of people, inbox, HTTP) repeats one verb on a thread of its own with
+   a workflow of its own, so that a slow mail provider holds up no clock, and a backlog of drafts no mail.
 2. Nothing is remembered between two beats: what is owed stands in the database. A beat that fails is made up by the
    next one, and a process that was killed by the next process.
 3. A database that is away is waited for, for ever. Any other failure is a fault that this process cannot judge: it is
@@ -34,6 +34,7 @@ from breachflow.store.errors import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
 if TYPE_CHECKING:
+    from breachflow.delivery.sendgrid_events import Seal
     from breachflow.intake_http import Door
     from breachflow.settings.environment import Address
 
@@ -144,15 +145,16 @@ def serve(
     clock: Callable[[], datetime] | None = None,
     metrics: Address | None = None,
     meter: Meter | None = None,
+    seal: Seal | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code: 0 after a signal or one pass, 1 where a duty stands still.
 
-    Without `intake` it is the clock process beside other doors. HTTP needs `intake`, an address and a token. `once`
-    takes in what lies in the folder, ticks, drafts, delivers, and returns; a database that is away then raises
+    Without `intake` it is the clock process beside other doors. Events by HTTP need `intake`, an address and a token;
+    what SendGrid reports about mails needs an address and its `seal`; its timestamps are held against `clock`. `once`
+    takes in what lies in the folder, ticks, drafts, delivers, posts, and returns; a database that is away then raises
     `Unavailable`. Raises `CannotListen` where the address is taken, `SettingsError` where that of `metrics` is.
     `meter` is the one that the workflows count with.
     """
-    del clock  # Each workflow brings its own watch; threads wait on the machine's.
     os.umask(0o077)
     if once:
         return _once(make_workflow, Inbox(home) if intake else None)
@@ -165,7 +167,8 @@ def serve(
     ):
         _rehearse(make_workflow, beat, stopping, meter)
         duties += _duties(make_workflow, home, beat, stopping, intake=intake)
-        door = _door(make_workflow, http, token, duties, stopping) if intake and http and token else None
+        token = token if intake else None
+        door = _door(make_workflow, http, token, duties, stopping, seal, clock) if http and (token or seal) else None
         if door is not None:
             door.open()
         for duty in duties:
@@ -228,6 +231,7 @@ def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:
         workflow.tick()
         workflow.draft()
         workflow.deliver()
+        workflow.post()
         sender = Dispatch(workflow)
         sender.dispatch()
         sender.let_go()
@@ -261,6 +265,7 @@ def _duties(
     duties = [
         Duty("clock", lambda workflow, asked: workflow.tick(asked), beat, make_workflow, stopping),
         Duty("mails", lambda workflow, asked: workflow.deliver(asked), beat, make_workflow, stopping),
+        Duty("webhooks", lambda workflow, asked: workflow.post(asked), beat, make_workflow, stopping),
         Duty("drafts", lambda workflow, asked: workflow.draft(asked), beat, make_workflow, stopping),
     ]
     # On a connection and thread of its own: a list of 100,000 holds up no mail to the DPO.
@@ -274,15 +279,19 @@ def _duties(
 def _door(
     make_workflow: Callable[[], Workflow],
     http: Address,
-    token: str,
+    token: str | None,
     duties: list[Duty],
     stopping: threading.Event,
+    seal: Seal | None,
+    clock_of: Callable[[], datetime] | None,
 ) -> Door:
     from breachflow.intake_http import Door
 
     taking = Duty("http", lambda workflow, _: door.take(workflow), 0.0, make_workflow, stopping)
     clock = duties[0]
-    door = Door(http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away)
+    door = Door(
+        http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away, seal=seal, clock=clock_of
+    )
     duties.append(taking)
     return door
 

@@ -1,22 +1,23 @@
-"""The verbs: receive, decide, tick, draft, deliver. Each one loads, asks the core, and commits."""
+"""The verbs: receive, decide, tick, draft, deliver, post, report. Each one loads, asks the core, and commits."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from time import monotonic
 from typing import Literal, Protocol
 
+import msgspec
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from breachflow.core import lifecycle, telling
+from breachflow.core import lifecycle, storm, telling
 from breachflow.core.assessment import Assessment
 from breachflow.core.bundling import followed
-from breachflow.core.case import Case, Change, IllegalMove, Notice, Received, Settled
+from breachflow.core.case import UNDELIVERED, Case, Change, IllegalMove, Notice, Received, Report, Settled
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
@@ -25,14 +26,17 @@ from breachflow.core.drafting_material import material
 from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, event_identity
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
+from breachflow.core.organisation import Person
 from breachflow.core.parts import assessed
-from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
+from breachflow.core.signal import signals
+from breachflow.delivery import Deferred, Gone, Hook, Refused, Route, Sent, backoff, compose, message_id
 from breachflow.formats import Reading, read
 from breachflow.meter import Meter
-from breachflow.rendering import Renderer
+from breachflow.rendering import Mail, Renderer
 from breachflow.store import Store
 from breachflow.store.errors import Collision, StoreError
-from breachflow.store.rows import DeadLetter, EventRow, Leased, Position
+from breachflow.store.posts import LeasedPost, PostState
+from breachflow.store.rows import DeadLetter, EventRow, Leased, NoticeRow, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
 UPKEEP = timedelta(hours=1)  # Between two looks for what has expired; days are what is counted.
@@ -42,6 +46,9 @@ BATCH = 100  # Keeps one tick well under a second, so that a rung is never late 
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
 MAILS = 10  # Claimed at a time: so few that those behind a provider that hangs do not wait for it.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
+DIGEST = 1_000  # Mails told by one digest; what is beyond is gathered into the next one.
+POSTS = 30  # Tries for one signal to another system: about a day; whoever is away longer has the mails.
+POST_WAIT = timedelta(hours=1)  # The longest wait between two of them.
 
 EXAMPLE = (
     b'{"id": "1", "source": "breachflow/rehearsal", "detected_at": "2026-01-01T00:00:00Z", "title": "Rehearsal", '
@@ -82,6 +89,7 @@ class Workflow:
         route: Route | None = None,
         desk: Desk | None = None,
         meter: Meter | None = None,
+        hooks: Sequence[Hook] = (),
     ) -> None:
         self.store = store
         self.charter = charter
@@ -91,6 +99,9 @@ class Workflow:
         self.desk = desk
         self._expired_at: datetime | None = None
         self.meter = meter or Meter()
+        self.hooks = tuple(hooks)
+        # Whatever this workflow commits owes its signals to these addresses, in the same transaction.
+        store.hooks = tuple(hook.name for hook in self.hooks)
         self._stumbled: dict[tuple[str, str], int] = {}
 
     def receive(self, records: Sequence[Record], positions: Sequence[Position] = ()) -> Tally:
@@ -233,6 +244,32 @@ class Workflow:
                 settled += 1
         return settled
 
+    def post(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Hand the signals that are owed to other systems over; return how many were settled.
+
+        An address that does not take one is left alone until the next call, so that it holds up no other one. Mails
+        know nothing of this.
+        """
+        settled = 0
+        for hook in self.hooks:
+            while not hook.gone and not stopping():
+                leased = self.store.lease_post(hook.name, self.now(), self.now() + LEASE)
+                if leased is None:
+                    break
+                state = self._post(leased, hook)
+                settled += state != "queued"
+                if state == "queued":
+                    break
+        return settled
+
+    def report(self, reports: Sequence[Report]) -> int:
+        """Record what a provider says about mails that it took; return how many reports were new and about our mails.
+
+        A mail that came back owes another one to the next person, in the same transaction. A report that is on record
+        changes nothing.
+        """
+        return sum(self._report(report) for report in reports)
+
     def rehearse(self) -> None:
         """Take an example through every rule and template; keep and send nothing.
 
@@ -249,8 +286,13 @@ class Workflow:
                 lifecycle.timed(change.case, self.charter, self.now())
                 for _ in self._rendered(change.case):
                     pass
+            for signal in signals(change):
+                msgspec.json.encode(signal)
             for notice in change.notices:
                 self._compose(notice, change.case)
+                person = self.charter.organisation.person(notice.to)
+                if change.case is not None and person is not None:
+                    self._compose_digest(notice, [notice], {change.case.id: change.case}, person)
 
     def assessments(self, case: Case, *, flips: bool = False) -> dict[str, Assessment]:
         """Return the whole assessment of each part of the case, by controller (and processing, from the second on)."""
@@ -385,6 +427,9 @@ class Workflow:
 
     def _deliver(self, mail: Leased, route: Route) -> None:
         notice, now = mail.notice, self.now()
+        if notice.kind == "digest":
+            self._deliver_digest(mail, route)
+            return
         case = self.store.get(notice.case) if notice.case is not None else None
         if not telling.still_owed(notice, case):
             self._settle(Settled(notice=notice.id, state="dropped", at=now), notice)
@@ -394,15 +439,82 @@ class Workflow:
             error = "this person is no longer in the organisation file"
             self._settle(Settled(notice=notice.id, state="failed", at=now, error=error), notice)
             return
+        if mail.message is None and self._gathered(mail, case, now):
+            return
+
+        def send() -> Sent:
+            message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
+            closed = telling.closed(case, self.charter)
+            without = {"without": closed} if closed else {}
+            to = telling.address(person, case, self.charter)
+            return route.send(message, to=to, notice=notice.id, case=notice.case, **without)
+
+        self._settle(self._outcome(mail, send), notice)
+
+    def _gathered(self, mail: Leased, case: Case | None, now: datetime) -> bool:
+        """Whether this mail waits for a digest: too many have left for this person already, and this one can wait."""
+        notice, until = mail.notice, storm.quarter_after(now)
+        if mail.digest and ((own := self.store.notice(notice.id)) is None or own.state != "queued"):
+            return True  # Its digest has told it since it was claimed.
+        if not storm.can_wait(notice, case, until):
+            return False
+        if mail.digest and (digest := self.store.notice(mail.digest)) is not None and digest.state == "queued":
+            # Its digest is still on its way, and tells it.
+            self.store.gather(notice.id, digest.notice, now + LEASE)
+            return True
+        if self.store.left_since(notice.to, now - storm.QUARTER) < self.charter.policy.ladder.storm_after:
+            return False
+        self.store.gather(notice.id, storm.owed(notice.to, until), until + LEASE)
+        return True
+
+    def _deliver_digest(self, mail: Leased, route: Route) -> None:
+        """Send one digest, and settle what it tells: each notice is sent, or failed, with it."""
+        digest, message, now = mail.notice, mail.message, self.now()
+        person = self.charter.organisation.person(digest.to)
+        if message is None:
+            rows = [row.notice for row in self.store.gathered(digest.id, DIGEST)]
+            cases = self.store.cases({notice.case for notice in rows if notice.case is not None})
+            owed = []
+            for notice in rows:
+                if telling.still_owed(notice, cases.get(notice.case or "")):
+                    owed.append(notice)
+                else:
+                    self._settle(Settled(notice=notice.id, state="dropped", at=now), notice)
+            digest = replace(digest, detail={"gathers": [notice.id for notice in owed]})
+            if not owed:
+                self.store.commit([Change(settled=(Settled(notice=digest.id, state="dropped", at=now),))])
+                return
+
+        def send() -> Sent:
+            nonlocal digest, message
+            if person is None:
+                raise Refused("this person is no longer in the organisation file")
+            if message is None:
+                digest, message = self.store.save_digest(digest, self._compose_digest(digest, owed, cases, person))
+            return route.send(message, to=person.email, notice=digest.id, case=None)
+
+        outcome = self._outcome(mail, send)
+        log.info("mail", notice=digest.id, kind=digest.kind, gathers=len(_gathers(digest)), state=outcome.state)
+        if outcome.state != "retry":
+            for ident in _gathers(digest):
+                row = self.store.notice(ident)
+                # Settled already where a process died in the middle of this.
+                if row is not None and row.state == "queued":
+                    told = f"{outcome.reference} digest {digest.id}" if outcome.state == "sent" else ""
+                    self._settle(replace(outcome, notice=ident, reference=told), row.notice)
+        self.store.commit([Change(settled=(outcome,))])
+
+    def _outcome(self, mail: Leased, send: Callable[[], Sent]) -> Settled:
+        """Try to send, and return what became of it."""
+        notice, now = mail.notice, self.now()
         state: Literal["retry", "failed"] = "retry" if mail.attempts < DELIVERIES else "failed"
         try:
-            message = mail.message or self.store.save_message(notice.id, self._compose(notice, case))
-            sent = route.send(message, to=person.email, notice=notice.id, case=notice.case)
+            sent = send()
         except Deferred as problem:
             wait = problem.retry_after or backoff(mail.attempts, notice.id)
-            outcome = Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=str(problem))
+            return Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=str(problem))
         except Refused as problem:
-            outcome = Settled(notice=notice.id, state="failed", at=now, error=str(problem))
+            return Settled(notice=notice.id, state="failed", at=now, error=str(problem))
         except StoreError:
             raise
         except Exception as fault:  # noqa: BLE001 - answered: retried, then the next person is told.
@@ -411,10 +523,56 @@ class Workflow:
             _stumbled("mail", fault, notice=notice.id, case=notice.case)
             error = f"breachflow stumbled over this mail ({where(fault)})"
             wait = backoff(mail.attempts, notice.id)
-            outcome = Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=error)
+            return Settled(notice=notice.id, state=state, at=now, next_at=now + wait, error=error)
+        return Settled(notice=notice.id, state="sent", at=now, reference=f"{sent.provider} {sent.reference}")
+
+    def _post(self, leased: LeasedPost, hook: Hook) -> PostState:
+        signal, now = leased.signal, self.now()
+        state: PostState = "queued" if leased.attempts < POSTS else "failed"
+        wait: timedelta | None = None
+        if not telling.still_owed(signal, self.store.get(signal.case)):
+            state, answer = "dropped", ""
         else:
-            outcome = Settled(notice=notice.id, state="sent", at=now, reference=f"{sent.provider} {sent.reference}")
-        self._settle(outcome, notice)
+            try:
+                state, answer = "sent", hook.send(msgspec.json.encode(signal.body), ident=signal.id, now=now)
+            except Gone as problem:
+                state, answer = "failed", str(problem)
+                log.warning("webhook", problem=f"{problem} Nothing more is sent there until breachflow is restarted.")
+            except Deferred as problem:
+                answer, wait = str(problem), problem.retry_after
+                log.warning("webhook", signal=signal.id, case=signal.case, state=state, problem=answer)
+        wait = wait or backoff(leased.attempts, signal.id + hook.name, POST_WAIT)
+        self.store.settle_post(signal.id, hook.name, state, now, answer=answer, next_at=now + wait)
+        return state
+
+    def _report(self, report: Report) -> bool:
+        for _ in range(ATTEMPTS):
+            row = self.store.notice(report.notice)
+            if row is None or self.store.report_known(report.id):
+                return False
+            if self.store.commit(self._reported(report, row)):
+                log.info("report", notice=report.notice, case=row.notice.case, what=report.event)
+                return True
+        raise Contended(f"a report about a mail was overtaken {ATTEMPTS} times; send it again.")
+
+    def _reported(self, report: Report, row: NoticeRow) -> list[Change]:
+        """Return what a report changes: one case, or all those that a digest told of."""
+        rows, changes = [row], []
+        if row.notice.kind == "digest":
+            found = (self.store.notice(ident) for ident in _gathers(row.notice))
+            rows = [one for one in found if one is not None]
+            if report.event in UNDELIVERED:
+                settled = Settled(notice=row.notice.id, state="bounced", at=self.now(), error=report.event)
+                changes.append(Change(settled=(settled,), reports=(report,)))
+        by_case: dict[str | None, list[NoticeRow]] = {}
+        for one in rows:
+            by_case.setdefault(one.notice.case, []).append(one)
+        for ident, own in by_case.items():
+            case = self.store.get(ident) if ident is not None else None
+            told = {one.notice.id for one in own if one.state in ("sent", "queued")}
+            notices = [one.notice for one in own]
+            changes.append(lifecycle.reported(case, notices, told, report, self.charter, self.now()))
+        return changes
 
     def _stumble(self, verb: str, case: Case, version: int, fault: Exception) -> None:
         """Say once for each version of a case that breachflow cannot work on it."""
@@ -439,6 +597,17 @@ class Workflow:
             raise AssertionError("the recipient was looked up before the mail is composed")
         answers = self.assessments(case, flips=True) if case is not None else {}
         mail = self.renderer.mail(notice, case, organisation, person, answers, now)
+        return self._written(mail, notice, person, telling.address(person, case, self.charter))
+
+    def _compose_digest(
+        self, digest: Notice, owed: Sequence[Notice], cases: Mapping[str, Case], person: Person
+    ) -> bytes:
+        organisation = self.charter.organisation
+        told = storm.digest(owed, cases, organisation, person, self.now())
+        return self._written(self.renderer.digest(told, organisation, person), digest, person, person.email)
+
+    def _written(self, mail: Mail, notice: Notice, person: Person, address: str) -> bytes:
+        organisation, now = self.charter.organisation, self.now()
         if mail.fallback_reason:
             log.warning("template", reason=mail.fallback_reason)
         domain = organisation.sender.rpartition("@")[2]
@@ -448,7 +617,7 @@ class Workflow:
             html=mail.html,
             sender=organisation.sender,
             to_name=person.name,
-            to_address=person.email,
+            to_address=address,
             message_id=message_id(notice.id, domain),
             date=now,
             thread=message_id(notice.case, domain) if notice.case is not None else None,
@@ -476,6 +645,11 @@ def where(fault: BaseException) -> str:
         step = step.tb_next
     place = f" in {PurePath(step.tb_frame.f_code.co_filename).name}:{step.tb_lineno}" if step is not None else ""
     return f"{type(fault).__name__}{place}"
+
+
+def _gathers(digest: Notice) -> list[str]:
+    """Return the ids of the notices that this digest tells."""
+    return list(digest.detail.get("gathers", ()))
 
 
 def _stumbled(at: str, fault: Exception, **names: object) -> None:

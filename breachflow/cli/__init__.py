@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "informed": ("decide", "The people concerned were informed, or need not be."),
     "done": ("decide", "Another clock's duty is discharged."),
     "note": ("decide", "A remark for the register."),
+    "channel": ("decide", "A way of telling people is compromised, or safe again."),
     "close": ("decide", "Close a handled case."),
     "reopen": ("decide", "Look at a closed or dismissed case again."),
     "merge": ("regroup", "Two cases are one breach: every clock kept, the earliest deadline governs."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from breachflow.cli.answers import Refused, one_line
 
 if TYPE_CHECKING:
     from breachflow.core.charter import Charter
+    from breachflow.delivery import Hook
     from breachflow.meter import Meter
     from breachflow.settings import Settings
     from breachflow.store import Store
@@ -76,9 +77,13 @@ def put_together(
     rules: Charter | None = None,
     loud: bool = False,
     meter: Meter | None = None,
+    hooks: Sequence[Hook] | None = None,
 ) -> Workflow:
-    """Put a workflow together over an open store; `loud` logs what a service does, `meter` counts it."""
-    from breachflow.delivery import open_route
+    """Put a workflow together over an open store; `loud` logs what a service does, `meter` counts it.
+
+    `hooks` are those of the process, where several workflows share them; without it they are the settings' own.
+    """
+    from breachflow.delivery import open_hooks, open_route
     from breachflow.desk import Folder
     from breachflow.rendering import Renderer
     from breachflow.settings.logging import configure
@@ -93,6 +98,7 @@ def put_together(
         route=open_route(chosen),
         desk=Folder(chosen.home / "drafts"),
         meter=meter,
+        hooks=open_hooks(chosen) if hooks is None else hooks,
     )
 
 

@@ -11,6 +11,7 @@ from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, print_json, say
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -189,6 +190,24 @@ def done_command(
 def note_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool) -> None:
     """Add a remark (--reason) to the register of CASE; it moves nothing."""
     record(ctx, case, Note(by=by, reason=reason), as_json=as_json)
+
+
+@click.command("channel")
+@click.option("--compromised/--restored", "compromised", default=None,
+              help="Part of what was breached, or safe again.")  # fmt: skip
+@_decision()
+@click.argument("channel", type=click.Choice(["mail", "smtp", "sendgrid", "folder"]))
+def channel_command(
+    ctx: click.Context, case: str, by: str, reason: str, as_json: bool, channel: str, compromised: bool | None
+) -> None:
+    """Mails of CASE no longer take CHANNEL, or do again; `mail` is the organisation's own mail, as the policy says."""
+    if compromised is None:
+        raise Refused("say which it is: --compromised or --restored.")
+    decision = Channel(
+        by=by, reason=reason, restored=not compromised,
+        channel=channel,  # type: ignore[arg-type]  # click has checked the choice
+    )  # fmt: skip
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("close")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import print_json, say
+
+if TYPE_CHECKING:
+    from breachflow.settings import Settings
+    from breachflow.settings.organisation_file import Finding
 
 
 @click.command("init")
@@ -42,6 +48,7 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
 
     settings = assembly.settings(ctx)
     findings = check(settings.organisation, mail=settings.mail)
+    findings += _routes(settings)
     errors = [finding for finding in findings if finding.level == "error"]
     for finding in findings:
         if as_json:
@@ -63,6 +70,24 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
     if not as_json and not errors:
         say(f"{settings.organisation} is usable" + (f", with {warned} warning(s)." if warned else "."))
     return 2 if errors else 0
+
+
+def _routes(settings: Settings) -> list[Finding]:
+    """Return what is wrong with where mails and signals go, one sentence for each setting."""
+    from breachflow.delivery import BadRoute, open_hooks, open_route
+    from breachflow.delivery.sendgrid_events import Seal
+    from breachflow.settings.organisation_file import Finding
+
+    openings: list[Callable[[], object]] = [lambda: open_route(settings), lambda: open_hooks(settings)]
+    if settings.sendgrid_webhook_key:
+        openings.append(lambda: Seal(settings.sendgrid_webhook_key or ""))
+    found = []
+    for opening in openings:
+        try:
+            opening()
+        except BadRoute as problem:
+            found.append(Finding(level="error", line=None, key="", sentence=str(problem)))
+    return found
 
 
 def shown(url: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from breachflow.core.assessment import AnswerBasis, Exemption, InformHow, Risk
 from breachflow.core.decision import FilingKind
 from breachflow.core.facts import Facts, Instant, Role
+from breachflow.core.organisation import Channel
 
 
 class Stage(StrEnum):
@@ -197,9 +198,10 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `joined` are cases merged into this one; a case that was merged is closed and names its successor in `merged_into`.
     `bundle` are the cases, this one among them, that are notified together, the clock of each from `bundled_from`.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
-    event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
-    candidates recorded since then count. `controller` is the one that an event stated; `retracted` are entries of the
-    data map that a person took back for this case.
+    event ("false_positive") that awaits a person's decision. `compromised` are the ways of telling people that were
+    breached too: no mail of this case takes them. Triage runs from `triage_from`; after `reopened_at` only candidates
+    recorded since then count. `controller` is the one that an event stated; `retracted` are entries of the data map
+    that a person took back for this case.
     """
 
     id: str
@@ -219,6 +221,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: int = 0
     flagged: str | None = None
     alarm: bool = False
+    compromised: tuple[Channel, ...] = ()
     reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
@@ -246,7 +249,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: dict[str, Any] | None = None
 
 
-NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "quarantine"]
+NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "channel", "quarantine", "digest"]
 
 
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -264,6 +267,17 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rungs: tuple[tuple[str, str], ...] = ()
     tried: tuple[str, ...] = ()
     detail: dict[str, Any] = {}
+
+
+class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact owed to every system that listens; `id` is the same for the same duty, whoever was mailed about it."""
+
+    id: str
+    kind: NoticeKind
+    case: str
+    at: Instant
+    body: dict[str, Any]
+    rungs: tuple[tuple[str, str], ...] = ()
 
 
 Disposition = Literal["opened", "attached", "screened"]
@@ -290,15 +304,34 @@ class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
     joined: str = ""
 
 
+Reported = Literal["delivered", "deferred", "bounce", "dropped", "spamreport"]
+UNDELIVERED: frozenset[Reported] = frozenset({"bounce", "dropped"})
+"""Nobody has read these: the duty to tell somebody is open again."""
+
+
+class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a provider says afterwards about a mail that it took; `id` is the provider's own for this report.
+
+    `at` is when it happened, by the provider's clock; `status` is the mail server's code (`5.1.1`), where there is one.
+    """
+
+    id: str
+    notice: str
+    event: Reported
+    at: Instant
+    status: str = ""
+
+
 class Settled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of an attempt to deliver a notice: the outbox row's new state.
 
-    `sent`: the provider took it under `reference`. `retry`: try again at `next_at`. `failed`: given up, the next person
-    is told instead. `dropped`: no longer owed (acknowledged or filed before it left).
+    `sent`: the provider took it under `reference`. `bounced`: and gave it back afterwards, for good. `retry`: try again
+    at `next_at`. `failed`: given up, the next person is told instead. `dropped`: no longer owed (acknowledged or filed
+    before it left).
     """
 
     notice: str
-    state: Literal["sent", "retry", "failed", "dropped"]
+    state: Literal["sent", "retry", "failed", "dropped", "bounced"]
     at: Instant
     next_at: Instant | None = None
     reference: str = ""
@@ -331,6 +364,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     settled: tuple[Settled, ...] = ()
     taken: tuple[Received, ...] = ()
     taken_from: str | None = None
+    reports: tuple[Report, ...] = ()
     warnings: tuple[str, ...] = ()
     adopted: tuple[Received, ...] = ()
 

@@ -26,6 +26,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.clock import earliest_candidate
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -326,6 +327,23 @@ def _note(case: Case, decision: Note, _: Charter, __: datetime) -> Step:
     return Step(case, {})
 
 
+def _channel(case: Case, decision: Channel, _: Charter, __: datetime) -> Step:
+    what = "how it is known to be safe again" if decision.restored else "what shows that it is not to be trusted"
+    _require_reason(case, decision, what)
+    marked = decision.channel in case.compromised
+    if marked != decision.restored:
+        raise IllegalMove(
+            f"{case.id}: {decision.channel} is {'already' if marked else 'not'} marked as compromised; marked: "
+            f"{', '.join(case.compromised) or 'none'}."
+        )
+    if decision.restored:
+        left = tuple(channel for channel in case.compromised if channel != decision.channel)
+    else:
+        left = (*case.compromised, decision.channel)
+    body = {"channel": decision.channel, "restored": decision.restored, "compromised": left}
+    return Step(replace(case, compromised=left), body)
+
+
 def _close(case: Case, decision: Close, _: Charter, now: datetime) -> Step:
     _require_reason(case, decision, "what was concluded")
     return Step(replace(case, closed_at=now, flagged=None), {})
@@ -356,6 +374,7 @@ _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] 
     Informed: _informed,
     Done: _done,
     Note: _note,
+    Channel: _channel,
     Close: _close,
     Reopen: _reopen,
 }

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from breachflow.core import organisation
 from breachflow.core.facts import Instant
 
 Person = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -101,6 +102,13 @@ class Note(_Decision, frozen=True, kw_only=True, tag="note"):
     """A remark for the register; it moves nothing."""
 
 
+class Channel(_Decision, frozen=True, kw_only=True, tag="channel"):
+    """A way of telling people is part of what was breached: this case's mails avoid it until it is `restored`."""
+
+    channel: organisation.Channel
+    restored: bool = False
+
+
 class Close(_Decision, frozen=True, kw_only=True, tag="close"):
     """All duties discharged, measures taken: the case is closed."""
 
@@ -109,5 +117,7 @@ class Reopen(_Decision, frozen=True, kw_only=True, tag="reopen"):
     """New information: a closed or dismissed case is looked at again, and its clocks run again."""
 
 
-Decision = Confirm | Dismiss | SetFacts | Retract | Ack | Filed | Exempt | Informed | Done | Note | Close | Reopen
+Decision = (
+    Confirm | Dismiss | SetFacts | Retract | Ack | Filed | Exempt | Informed | Done | Note | Channel | Close | Reopen
+)
 """Everything a person can decide, told apart in JSON by `verb`."""

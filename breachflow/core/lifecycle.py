@@ -5,7 +5,7 @@ Every step returns one `Change`: the new case, its register entry and its mails,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from breachflow.core import clock as clocks
 from breachflow.core import ladder, telling
 from breachflow.core.case import (
+    UNDELIVERED,
     Candidate,
     Case,
     Change,
@@ -24,13 +25,14 @@ from breachflow.core.case import (
     NoticeKind,
     Part,
     Received,
+    Report,
     Settled,
     Stage,
 )
 from breachflow.core.charter import Charter
 from breachflow.core.correlation import keys_of
 from breachflow.core.deciding import applied
-from breachflow.core.decision import Ack, Decision, Note, Reopen
+from breachflow.core.decision import Ack, Channel, Decision, Note, Reopen
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import incident_types
 from breachflow.core.learning import learn, stated
@@ -118,10 +120,11 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     """Record what a person decided, and all that follows from it. Raise `IllegalMove` where it does not fit."""
     stage = led_to(case, decision)
     step = applied(case, decision, charter, now)
-    alarm = case.alarm and isinstance(decision, Note)
+    # Who says that mail is not to be trusted has not yet been told by it; nor has who makes a remark.
+    alarm = case.alarm and isinstance(decision, Note | Channel)
     changed = replace(step.case, stage=stage, version=case.version + 1, alarm=alarm)
     after = changed
-    if not isinstance(decision, Ack | Note):
+    if not isinstance(decision, Ack | Note | Channel):
         after = settled(overturned(case, judged(changed, charter), now), charter, now)
         alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)
@@ -131,11 +134,14 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     if step.warnings:
         body["warnings"] = step.warnings
     reopened = isinstance(decision, Reopen)
+    notices = telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now)
+    if isinstance(decision, Channel) and not decision.restored:
+        notices += telling.anew(after, charter, now)
     return Change(
         case=after,
         was=case.version,
         entries=(Entry(at=now, kind=verb(type(decision)), by=decision.by, body=body, sealed=step.sealed or None),),
-        notices=telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now),
+        notices=notices,
         warnings=step.warnings,
     )
 
@@ -200,6 +206,48 @@ def delivered(case: Case | None, notice: Notice, outcome: Settled, charter: Char
         entries=(Entry(at=now, kind=kind, by="breachflow", body=body),),
         notices=notices,
         settled=(outcome,),
+    )
+
+
+def reported(
+    case: Case | None, notices: Sequence[Notice], told: Collection[str], report: Report, charter: Charter, now: datetime
+) -> Change:
+    """Record what a provider says afterwards about mails of one case; one that came back goes to the next person.
+
+    `told` are those of the notices that counted as told until now: only these are told to somebody else, and a report
+    that comes later never takes that back.
+    """
+    entries: list[Entry] = []
+    others: list[Notice] = []
+    settled: list[Settled] = []
+    alarm = case is not None and case.alarm
+    for notice in notices:
+        body: dict[str, Any] = {"notice": notice.id, "kind": notice.kind, "to": notice.to, "rungs": notice.rungs}
+        body |= {"event": report.event, "reported_at": report.at}
+        if report.status:
+            body["status"] = report.status
+        if report.event in UNDELIVERED and notice.id in told:
+            error = f"the provider reports {report.event} {report.status}".rstrip()
+            settled.append(Settled(notice=notice.id, state="bounced", at=now, error=error))
+            if telling.still_owed(notice, case):
+                instead = telling.next_after(notice, charter, now)
+                if instead is None:
+                    alarm = True
+                    body["alarm"] = "nobody could be told"
+                else:
+                    others.append(instead)
+                    body["instead"] = instead.to
+        entries.append(Entry(at=now, kind="delivery", by="sendgrid", body=body))
+    if case is None:
+        # What speaks of no case has no register; the duty to tell somebody is the same.
+        return Change(notices=tuple(others), settled=tuple(settled), reports=(report,))
+    return Change(
+        case=replace(case, version=case.version + 1, alarm=alarm),
+        was=case.version,
+        entries=tuple(entries),
+        notices=tuple(others),
+        settled=tuple(settled),
+        reports=(report,),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from breachflow.core.case import Case, IllegalMove, Stage
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -27,6 +28,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Retract: Stage.SUSPECTED,
         Done: Stage.SUSPECTED,
         Ack: Stage.SUSPECTED,
+        Channel: Stage.SUSPECTED,
         Note: Stage.SUSPECTED,
     },
     Stage.CONFIRMED: {
@@ -38,6 +40,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         SetFacts: Stage.CONFIRMED,
         Retract: Stage.CONFIRMED,
         Ack: Stage.CONFIRMED,
+        Channel: Stage.CONFIRMED,
         Note: Stage.CONFIRMED,
         Dismiss: Stage.DISMISSED,
     },
@@ -49,6 +52,7 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         SetFacts: Stage.HANDLED,
         Retract: Stage.HANDLED,
         Ack: Stage.HANDLED,
+        Channel: Stage.HANDLED,
         Note: Stage.HANDLED,
         Close: Stage.CLOSED,
     },

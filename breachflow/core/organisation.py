@@ -14,18 +14,28 @@ Lang = Literal["fr", "en"]
 Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
 Verb = Literal[
     "confirm", "dismiss", "facts", "retract", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen",
+    "channel",
 ]  # fmt: skip
 Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
 
 
+Provider = Literal["smtp", "sendgrid", "folder"]
+Channel = Literal["mail", "smtp", "sendgrid", "folder"]
+"""How people are told: a mail provider, or `mail`, the organisation's own mail whatever provider leads to it."""
+
+
 class Person(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Somebody who is told: a name, a rank on the ladder, an address. A mailbox is a person here."""
+    """Somebody who is told: a name, a rank on the ladder, an address. A mailbox is a person here.
+
+    `alternative_email` lies outside the organisation's own mail, for a breach of that mail itself.
+    """
 
     id: Ident
     rank: Rank
     name: str
     email: Email
+    alternative_email: Email | None = None
     function: str = ""
     phone: str = ""
     lang: Lang | None = None
@@ -122,8 +132,15 @@ class Rung(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     tell: tuple[Rank, ...]
 
 
+WallTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
 class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Who is told when. Rungs are for a 72-hour clock; shorter and longer clocks use the same shape, scaled."""
+    """Who is told when. Rungs are for a 72-hour clock; shorter and longer clocks use the same shape, scaled.
+
+    After `storm_after` mails to one person in a quarter of an hour the rest of them is gathered into one digest.
+    Between `quiet_from` and `quiet_until`, in the organisation's zone, a rung that can wait does; `None`: never.
+    """
 
     rungs: tuple[Rung, ...] = (
         Rung(before_hours=72, tell=("dpo",)),
@@ -139,10 +156,16 @@ class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     climb_after_hours: Annotated[float, Meta(ge=0.25, le=72)] = 12
     ack_hours: Annotated[float, Meta(ge=0.25, le=24)] = 4
     ack_minutes_last_six_hours: Annotated[float, Meta(ge=1, le=120)] = 15
+    storm_after: Annotated[int, Meta(ge=1, le=10_000)] = 5
+    quiet_from: WallTime | None = None
+    quiet_until: WallTime | None = None
 
 
 class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How the organisation wants its duties met; nothing here can lower the law's."""
+    """How the organisation wants its duties met; nothing here can lower the law's.
+
+    `own_mail` are the providers that are the organisation's own mail: not to be trusted once that mail is breached.
+    """
 
     awareness: Literal["detection"] = "detection"
     public_commitment: bool = False
@@ -150,6 +173,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     inform_target_hours: Annotated[float, Meta(ge=1, le=720)] = 72
     processor_notice_hours: Annotated[float, Meta(ge=1, le=72)] = 24
     law_check_months: Annotated[int, Meta(ge=1, le=120)] = 12
+    own_mail: tuple[Provider, ...] = ("smtp",)
     risk: RiskPolicy = RiskPolicy()
     screening: Screening = Screening()
     correlation: Correlation = Correlation()

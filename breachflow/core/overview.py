@@ -27,7 +27,7 @@ def at_a_glance(case: Case, now: datetime) -> dict[str, Any]:
         "next_step": str(next_step(case, now)),
         "next_escalation_at": utc(next_rung_at(case)),
         "alarm": case.alarm,
-    }
+    } | ({"compromised": list(case.compromised)} if case.compromised else {})
 
 
 def clock_line(clock: Clock, now: datetime) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from breachflow.core.drafting_audiences import AUDIENCES, AUTHORITY
 from breachflow.core.drafting_edpb import as_json
 from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang, Organisation, Person
+from breachflow.core.storm import Digest
 from breachflow.rendering import formats, language, people
 from breachflow.rendering.blocks import Block, parsed
 from breachflow.rendering.inert import inert
@@ -98,7 +99,15 @@ class Renderer:
         """Write the mail that this notice owes to this person, in the person's language."""
         lang = person.lang or organisation.languages[0]
         brief = briefing(notice, case, organisation, answers, now, person)
-        blocks, reason = self._blocks("mail", lang, organisation.zone, brief=brief, person=person)
+        return self._mail("mail", lang, organisation.zone, brief=brief, person=person)
+
+    def digest(self, digest: Digest, organisation: Organisation, person: Person) -> Mail:
+        """Write the one mail that tells this person of many cases."""
+        lang = person.lang or organisation.languages[0]
+        return self._mail("digest", lang, organisation.zone, brief=digest, person=person)
+
+    def _mail(self, template: str, lang: Lang, zone: str, **values: Any) -> Mail:
+        blocks, reason = self._blocks(template, lang, zone, **values)
         subject = next((block.text for block in blocks if block.kind == "title"), "breachflow")
         body = [block for block in blocks if block.kind != "title"]
         if len(subject) > LONGEST_SUBJECT:

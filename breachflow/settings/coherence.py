@@ -44,6 +44,12 @@ def warnings(organisation: Organisation) -> Iterator[Flaw]:
     yield from _ladder(organisation)
     yield from _policy_warnings(organisation)
     yield from _processings(organisation)
+    for place, person in enumerate(organisation.people):
+        domain = person.email.rpartition("@")[2].casefold()
+        if person.alternative_email and person.alternative_email.rpartition("@")[2].casefold() == domain:
+            yield _warning(
+                ("people", place, "alternative_email"), "is in the same mail domain; it would be breached with it."
+            )
     addresses: dict[str, int] = {}
     for place, person in enumerate(organisation.people):
         first = addresses.setdefault(person.email.casefold(), place)
@@ -108,6 +114,11 @@ def _policy_errors(organisation: Organisation) -> Iterator[Flaw]:
         for place, kind in enumerate(getattr(risk, name)):
             if kind not in DATA_KINDS:
                 yield from _exists(kind, list(DATA_KINDS), "kind of data", (*at, name, place))
+    if (ladder.quiet_from is None) != (ladder.quiet_until is None):
+        stated, missing = ("quiet_until", "from") if ladder.quiet_from is None else ("quiet_from", "until")
+        yield _error(("policy", "ladder", stated), f"stands alone; state `quiet_{missing}` too, or neither.")
+    elif ladder.quiet_from is not None and ladder.quiet_from == ladder.quiet_until:
+        yield _error(("policy", "ladder", "quiet_until"), "is the same as `quiet_from`; the whole day would be quiet.")
     if not ladder.rungs:
         yield _error(("policy", "ladder", "rungs"), "is empty; nobody would be told before a deadline.")
     for place, rung in enumerate(ladder.rungs):

@@ -26,7 +26,12 @@ _replace = msgspec.structs.replace
 
 
 class Commit(Unmapped, PeopleLists):
-    """The one way in which cases, their register, mails and events are written."""
+    """The one way in which cases, their register, mails and events are written.
+
+    `hooks` are the names of the addresses that every signal is owed to.
+    """
+
+    hooks: tuple[str, ...] = ()
 
     def commit(
         self,
@@ -52,7 +57,7 @@ class Commit(Unmapped, PeopleLists):
         try:
             with self._engine.transaction():
                 sealers = self._sealers(changes, letters)
-                _Rows(changes, letters, positions, sealers).write(self)
+                _Rows(changes, letters, positions, sealers, self.hooks).write(self)
                 if at is not None:
                     # Last, since every batch of a storm counts the same few: they are held as shortly as can be.
                     self._see(unmapped, at)
@@ -91,20 +96,23 @@ class _Rows:
 
     def __init__(
         self, changes: Sequence[Change], letters: dict[str, DeadLetter], positions: Sequence[Position],
-        sealers: dict[str, Sealer],
+        sealers: dict[str, Sealer], hooks: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
-        self._sealers = sealers
+        self._sealers, self._hooks = sealers, hooks
         self.opened: list[tuple[Any, ...]] = []
         self.moved: list[tuple[Any, ...]] = []
         self.entries: list[tuple[Any, ...]] = []
         self.notices: list[tuple[Any, ...]] = []
         self.keys: list[tuple[Any, ...]] = []
+        self.posts: list[tuple[Any, ...]] = []
         self.case_events: dict[bytes, tuple[Any, ...]] = {}
         self.screened_events: dict[bytes, tuple[Any, ...]] = {}
         self.taken: list[tuple[Any, ...]] = []
         self.adopted: list[tuple[Any, ...]] = []
         self.sent: list[tuple[Any, ...]] = []
         self.settled: list[tuple[Any, ...]] = []
+        self.bounced: list[tuple[Any, ...]] = []
+        self.reports: dict[str, tuple[Any, ...]] = {}
         self.letters = [self._letter(name, letter) for name, letter in letters.items()]
         self.positions = [
             (p.group, p.topic, p.partition, p.next_offset, p.last_timestamp, p.last_hash) for p in positions
@@ -146,12 +154,17 @@ class _Rows:
             raise Outrun
         if self.adopted and many(sql.ADOPT_EVENT, self.adopted) != len(self.adopted):
             raise Outrun
+        reports = list(self.reports.values())
+        if reports and many(sql.ADD_REPORT, reports) != len(reports):
+            raise Outrun
         for statement, rows in (
             (sql.ADD_EVENT, list(self.screened_events.values())),
             (sql.ADD_ENTRY, self.entries),
             (sql.ADD_NOTICE, self.notices),
+            (sql.ADD_POST, self.posts),
             (sql.SETTLE_SENT, self.sent),
             (sql.SETTLE, self.settled),
+            (sql.SETTLE_BOUNCED, self.bounced),
             (sql.CORRELATE, self.keys),
             (sql.ADD_DEAD_LETTER, self.letters),
             (sql.SET_POSITION, self.positions),
@@ -213,15 +226,33 @@ class _Rows:
         for notice in change.notices:
             at = written(notice.at)
             self.notices.append((notice.id, notice.case, notice.kind, notice.to, at, at, _encode(notice).decode()))
+        if self._hooks:
+            self._signal(change)
         for key in change.keys:
             self.keys.append((correlation(key.key), key.case, written_or_none(key.until)))
         for settled in change.settled:
             self._settle(settled)
+        for report in change.reports:
+            ident, recorded = plain(report.id), written(change.entries[0].at if change.entries else report.at)
+            self.reports[ident] = (
+                ident, report.notice, report.event, written(report.at), plain(report.status), recorded
+            )  # fmt: skip
+
+    def _signal(self, change: Change) -> None:
+        # It words the next step, and so loads the law: opening a database to read must not wait for that.
+        from breachflow.core.signal import signals
+
+        for signal in signals(change):
+            at, doc = written(signal.at), _encode(signal).decode()
+            self.posts += [(signal.id, hook, signal.case, at, at, doc) for hook in self._hooks]
 
     def _settle(self, settled: Settled) -> None:
         at, reference = written(settled.at), plain(settled.reference)
         if settled.state == "sent":
             self.sent.append((at, reference, settled.notice))
+            return
+        if settled.state == "bounced":
+            self.bounced.append((at, plain(settled.error), settled.notice))
             return
         state = "queued" if settled.state == "retry" else settled.state
         assert settled.next_at is not None or state != "queued", "a retry says when"

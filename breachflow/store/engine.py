@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from breachflow.store.errors import Unavailable
 
-VERSION = 4
+VERSION = 5
 """The version of the schema; `schema/ENGINE/N.sql` leads from version N - 1 to N."""
 
 CHUNK = 500

@@ -10,9 +10,9 @@ from msgspec import Struct
 from breachflow.core.case import Disposition, Notice
 from breachflow.core.facts import Instant
 
-NoticeState = Literal["queued", "sent", "failed", "dropped"]
+NoticeState = Literal["queued", "sent", "failed", "dropped", "bounced"]
 """`queued`: owed, to be tried at `next_at`. `sent`: a provider took it. `failed`: given up, the next person is told
-instead. `dropped`: no longer owed."""
+instead. `dropped`: no longer owed. `bounced`: the provider gave it back, the next person is told instead."""
 
 DeadState = Literal["held", "retried", "dropped"]
 """`held`: waits for somebody to look. `retried`: read after all. `dropped`: a person decided that it is nothing."""
@@ -104,12 +104,14 @@ class UnmappedRow(Struct, frozen=True, kw_only=True):
 class Leased(Struct, frozen=True, kw_only=True):
     """A mail that is this process's to deliver for now.
 
-    `message` is the mail as it was rendered for the first attempt, `None` before. `attempts` counts this one.
+    `message` is the mail as it was rendered for the first attempt, `None` before. `attempts` counts this one. `digest`
+    is the digest that the mail was to be told by, if any.
     """
 
     notice: Notice
     message: bytes | None
     attempts: int
+    digest: str = ""
 
 
 class NoticeRow(Struct, frozen=True, kw_only=True):
@@ -131,6 +133,7 @@ class OutboxSummary(Struct, frozen=True, kw_only=True):
     sent: int = 0
     failed: int = 0
     dropped: int = 0
+    bounced: int = 0
     oldest: datetime | None = None
 
 

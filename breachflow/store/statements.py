@@ -147,16 +147,31 @@ SETTLE = """
 
 SETTLE_SENT = """
     UPDATE outbox SET state = 'sent', settled_at = ?, reference = ?, error = '', lease_until = NULL
-    WHERE id = ? AND state <> 'sent'
+    WHERE id = ? AND state NOT IN ('sent', 'bounced')
 """
-"""The provider has the mail: true whatever was decided about it meanwhile."""
+"""The provider has the mail: true whatever was decided about it meanwhile, unless it has given it back already."""
+
+SETTLE_BOUNCED = """
+    UPDATE outbox SET state = 'bounced', settled_at = ?, error = ?, lease_until = NULL
+    WHERE id = ? AND state IN ('sent', 'queued')
+"""
+"""The provider gave the mail back; its report may come before our own record that it took it."""
+
+NOTICE = "SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox WHERE id = ?"
+
+ADD_REPORT = """
+    INSERT INTO reports (id, notice, event, at, status, recorded_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+"""What a provider reported, once; no row is touched where it is on record."""
+
+REPORT_KNOWN = "SELECT 1 FROM reports WHERE id = ?"
 
 LEASE = """
     UPDATE outbox SET lease_until = ?, attempts = attempts + 1 WHERE id IN (
         SELECT id FROM outbox
         WHERE state = 'queued' AND next_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
         ORDER BY next_at LIMIT ? /* skip locked */
-    ) RETURNING next_at, id, doc, message, attempts, case_id, created_at
+    ) RETURNING next_at, id, doc, message, attempts, case_id, created_at, digest
 """
 """Claim the mails that are due and nobody's; a claim that is not settled lapses."""
 
@@ -165,12 +180,58 @@ SAVE_MESSAGE = "UPDATE outbox SET message = ? WHERE id = ? AND message IS NULL"
 
 MESSAGE = "SELECT message, case_id, created_at FROM outbox WHERE id = ?"
 
+LEFT_SINCE = "SELECT count(*) FROM outbox WHERE person = ? AND state = 'sent' AND settled_at > ? AND digest = ''"
+"""How many mails have left for somebody, one by one, since then."""
+
+GATHER = """
+    UPDATE outbox SET digest = ?, next_at = ?, attempts = attempts - 1, lease_until = NULL
+    WHERE id = ? AND state = 'queued'
+"""
+"""A mail waits for its digest, and for its own turn again where that does not come. Waiting is no try."""
+
+GATHERED = """
+    SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox
+    WHERE digest = ? AND state = 'queued' ORDER BY created_at, id LIMIT ?
+"""
+
+SAVE_DIGEST = "UPDATE outbox SET message = ?, doc = ? WHERE id = ? AND message IS NULL"
+"""Freeze a digest as rendered, together with the list of what it tells."""
+
+DIGEST = "SELECT message, doc, created_at FROM outbox WHERE id = ?"
+
 NOTICES_OF = """
     SELECT doc, state, next_at, attempts, settled_at, reference, error, id FROM outbox WHERE case_id = ?
     ORDER BY created_at, id
 """
 
 OUTBOX_SUMMARY = "SELECT state, count(*), min(next_at) FROM outbox GROUP BY state"
+
+# --- Signals to other systems
+
+ADD_POST = """
+    INSERT INTO posts (id, hook, case_id, created_at, state, next_at, doc) VALUES (?, ?, ?, ?, 'queued', ?, ?)
+    ON CONFLICT DO NOTHING
+"""
+"""A signal that is owed to one address; the same duty never makes a second one."""
+
+LEASE_POST = """
+    UPDATE posts SET lease_until = ?, attempts = attempts + 1 WHERE hook = ? AND id = (
+        SELECT id FROM posts
+        WHERE hook = ? AND state = 'queued' AND next_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+        ORDER BY next_at, id LIMIT 1 /* skip locked */
+    ) RETURNING doc, attempts
+"""
+"""Claim the signal that one address has waited for longest; a claim that is not settled lapses."""
+
+SETTLE_POST = """
+    UPDATE posts SET state = ?, next_at = ?, settled_at = ?, answer = ?, lease_until = NULL
+    WHERE id = ? AND hook = ? AND state = 'queued'
+"""
+
+POSTS_OF = """
+    SELECT doc, hook, state, next_at, attempts, settled_at, answer FROM posts WHERE case_id = ?
+    ORDER BY created_at, id, hook
+"""
 
 # --- Time and drafts
 

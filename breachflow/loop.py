@@ -17,7 +17,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ import structlog
 
 from breachflow.inbox import Inbox
 from breachflow.ingest import ingest
-from breachflow.store.errors import Unavailable
+from breachflow.store.errors import Unavailable, WrongKey
 from breachflow.workflow import Contended, Workflow, where
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ LONGEST_WAIT = 5.0  # Seconds between two tries while the database is away: the 
 STANDING_STILL = 60.0  # Seconds without one success, though the database is there, after which a duty is given up.
 HANGING = 300.0  # Seconds without a sign of life: longer than a batch of mails with every provider at its time-out.
 STOP_WITHIN = 12.0  # Seconds from the signal until nobody is waited for; the last answers take 6 more, 20 are had.
+FORGET_SECONDS = 600.0  # What is due for erasure is counted in days: ten minutes more are none.
 LOOK_SECONDS = 0.5  # How often the drop folder is looked at.
 
 log = structlog.get_logger("breachflow")
@@ -191,6 +192,7 @@ def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:
         workflow.tick()
         workflow.draft()
         workflow.deliver()
+        _forget(workflow, lambda: False, inbox)
     finally:
         workflow.store.close()
     return 0
@@ -204,10 +206,20 @@ def _duties(
         Duty("mails", lambda workflow, asked: workflow.deliver(asked), beat, make_workflow, stopping),
         Duty("drafts", lambda workflow, asked: workflow.draft(asked), beat, make_workflow, stopping),
     ]
-    if intake:
-        inbox = Inbox(home)
+    inbox = Inbox(home) if intake else None
+    duties.append(
+        Duty("retention", lambda workflow, asked: _forget(workflow, asked, inbox), FORGET_SECONDS, make_workflow,
+             stopping)
+    )  # fmt: skip
+    if inbox is not None:
         duties.append(Duty("inbox", inbox.drain, LOOK_SECONDS, make_workflow, stopping))
     return duties
+
+
+def _forget(workflow: Workflow, stopping: Callable[[], bool], inbox: Inbox | None) -> None:
+    workflow.forget(stopping)
+    if inbox is not None:
+        inbox.clear(workflow.now() - timedelta(days=workflow.charter.policy.retention.inbox_days))
 
 
 def _door(
@@ -280,5 +292,8 @@ class _signals:  # noqa: N801 - reads as the `with` statement it is.
 
 def _stumbled(duty: str, fault: Exception, failures: int) -> None:
     # The first, and then ever more rarely: a fault a second would bury the rest of the log.
-    if failures & (failures - 1) == 0:
+    if failures & (failures - 1) == 0 and isinstance(fault, WrongKey):
+        # The next try reads the key file again; a key that the environment states asks for a new start.
+        log.error("key", duty=duty, problem=str(fault), failures=failures)
+    elif failures & (failures - 1) == 0:
         log.error("stumbled", at=duty, fault=where(fault), failures=failures)

@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from breachflow.core import lifecycle, telling
+from breachflow.core import lifecycle, retention, telling
 from breachflow.core.assessment import Assessment
 from breachflow.core.case import Case, Change, Notice, Settled, facts_of
 from breachflow.core.charter import Charter
@@ -33,6 +33,7 @@ OVERTAKEN = 3  # Times that a batch is overtaken before it is halved: smaller on
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
 MAILS = 10  # Claimed at a time: so few that those behind a provider that hangs do not wait for it.
+SWEEP = timedelta(days=7)  # A process that died between erasing and clearing folders is made up for within it.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
 
 EXAMPLE = (
@@ -59,6 +60,9 @@ class Desk(Protocol):
 
     def lay(self, case: str, name: str, content: bytes) -> str:
         """Keep this draft, replacing an older one of that name; return where it lies."""
+
+    def clear(self, case: str) -> None:
+        """Remove the drafts of a case."""
 
 
 class Workflow:
@@ -111,6 +115,47 @@ class Workflow:
                 log.info("decided", case=case, verb=type(decision).__name__.lower())
                 return change
         raise Contended(f"{case}: changed {ATTEMPTS} times while the decision was being recorded; try again.")
+
+    def erase(self, case: str, by: str, reason: str) -> Change:
+        """Erase the content of a closed case now. Raises `IllegalMove` where it is open, on hold or erased."""
+        for _ in range(ATTEMPTS):
+            change = retention.erased(self.store.get(case), by, reason, self.now())
+            if self.store.commit([change]):
+                self._clear(case)
+                log.info("erased", case=case)
+                return change
+        raise Contended(f"{case}: changed {ATTEMPTS} times while it was being erased; try again.")
+
+    def forget(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Erase what the retention ends by now: of closed cases, and of days; return how many of both."""
+        now, policy, done = self.now(), self.charter.policy, 0
+        raw, content = retention.latest_closing(policy, now)
+        while not stopping():
+            due = self.store.due_for_erasure(raw, content, BATCH)
+            changes = [change for case in due if (change := retention.expired(case, policy, now)) is not None]
+            if changes and not self.store.commit(changes):
+                changes = [change for change in changes if self.store.commit([change])]
+            done += len(changes)
+            if len(due) < BATCH or not changes:
+                break
+        for kind, before in retention.expired_days(policy, now).items():
+            for name in self.store.keys(kind, before):
+                if stopping():
+                    return done
+                done += self.store.destroy_key(name, retention.BY, "its retention has ended", now)
+        for case in self.store.cases(self.store.erased_since(now - SWEEP)).values():
+            if retention.is_erased(case):
+                self._clear(case.id)
+        if done:
+            log.info("forgotten", cases_and_days=done)
+        return done
+
+    def _clear(self, case: str) -> None:
+        """Remove what lies of an erased case outside the database: drafts on the desk, mails in our own folders."""
+        if self.desk is not None:
+            self.desk.clear(case)
+        if self.route is not None:
+            self.route.forget(self.store.notice_ids(case))
 
     def tick(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches."""

@@ -72,6 +72,9 @@ class Outtray:
         self.mails.append((to, message))
         return Sent(provider="outtray", reference=notice)
 
+    def forget(self, notices) -> None:
+        """What was handed out is handed out."""
+
 
 class Story:
     """One organisation on one database; `advance` lets time pass with the heart beating at every due instant."""

@@ -44,6 +44,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reopen": ("decide", "Look at a closed or dismissed case again."),
     "draft": ("draft", "Print a draft: authority, people, controllers, board."),
     "register": ("register", "Export the register, or verify its chain."),
+    "retention": ("retention", "What is kept of each case, and until when; erase, hold, release."),
+    "keys": ("keys", "Change the master key."),
     "screened": ("held", "The events that were screened out, and why."),
     "deadletters": ("held", "What could not be read."),
 }

@@ -20,7 +20,6 @@ from breachflow.cli.answers import Refused
 def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool) -> int:
     """Run the embedded service: watch the inbox folder, take HTTP, tick, draft, deliver. Stops on SIGTERM."""
     from breachflow.loop import serve
-    from breachflow.store import open_store
     from breachflow.workflow import Workflow
 
     os.umask(0o077)  # Everything this process writes is for its owner only.
@@ -31,10 +30,9 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     with assembly.store(settings, create=True):
         pass
     rules = assembly.charter(settings)
-    key = assembly.master_key(settings)
 
     def make() -> Workflow:
-        return assembly.put_together(settings, open_store(settings.database, key), now, rules=rules, loud=True)
+        return assembly.put_together(settings, assembly.opened(settings), now, rules=rules, loud=True)
 
     return serve(
         make,

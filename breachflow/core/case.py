@@ -177,6 +177,22 @@ class Clock(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_rung_at: Instant | None = None
 
 
+class Held(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A litigation hold: who keeps the content of the case from being erased, since when and why."""
+
+    by: str
+    reason: str
+    at: Instant
+
+
+class Erased(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The erasure of a case's content: when, by whom, and the facts whose values went with it."""
+
+    at: Instant
+    by: str
+    facts: tuple[str, ...] = ()
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One suspected breach, with its parts, facts, clocks and the head of its register chain.
 
@@ -185,7 +201,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
     event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
-    candidates recorded since then count.
+    candidates recorded since then count. `raw_erased_at` is when the events as they came in were erased last.
     """
 
     id: str
@@ -208,6 +224,9 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
+    hold: Held | None = None
+    raw_erased_at: Instant | None = None
+    erased: Erased | None = None
     seq: int = 0
     head: str = ""
 
@@ -290,6 +309,15 @@ class Key(Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
 
+class Forget(Struct, frozen=True, kw_only=True):
+    """What is erased with a change: the case's events as they came in, or with the case's key all that it sealed."""
+
+    what: Literal["raw", "content"]
+    by: str
+    reason: str
+    at: Instant
+
+
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one step changes, written in one transaction or not at all.
 
@@ -304,6 +332,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: tuple[Received, ...] = ()
     keys: tuple[Key, ...] = ()
     settled: tuple[Settled, ...] = ()
+    forget: Forget | None = None
     warnings: tuple[str, ...] = ()
 
 

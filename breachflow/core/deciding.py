@@ -17,6 +17,7 @@ from breachflow.core.case import (
     Case,
     Exempted,
     Filing,
+    Held,
     IllegalMove,
     InformedPeople,
     Part,
@@ -33,8 +34,10 @@ from breachflow.core.decision import (
     Done,
     Exempt,
     Filed,
+    Hold,
     Informed,
     Note,
+    Release,
     Reopen,
     SetFacts,
 )
@@ -300,6 +303,21 @@ def _reopen(case: Case, decision: Reopen, _: Charter, now: datetime) -> Step:
     return Step(reopened, {})
 
 
+def _hold(case: Case, decision: Hold, _: Charter, now: datetime) -> Step:
+    _require_reason(case, decision, "which proceedings or inquiry need it")
+    if case.hold is not None:
+        raise IllegalMove(f"{case.id} is on hold already, by {case.hold.by}.")
+    warnings = ("its content was erased before; what is left is held",) if case.erased is not None else ()
+    return Step(replace(case, hold=Held(by=decision.by, reason=decision.reason, at=now)), {}, {}, warnings)
+
+
+def _release(case: Case, decision: Release, _: Charter, __: datetime) -> Step:
+    _require_reason(case, decision, "why nothing needs it any more")
+    if case.hold is None:
+        raise IllegalMove(f"{case.id} is not on hold; there is nothing to release.")
+    return Step(replace(case, hold=None), {"held_since": case.hold.at, "held_by": case.hold.by})
+
+
 _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] = {
     Confirm: _confirm,
     Dismiss: _dismiss,
@@ -312,6 +330,8 @@ _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] 
     Note: _note,
     Close: _close,
     Reopen: _reopen,
+    Hold: _hold,
+    Release: _release,
 }
 
 

@@ -31,7 +31,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.correlation import keys_of
 from breachflow.core.datamap import mapped_facts
 from breachflow.core.deciding import applied
-from breachflow.core.decision import Ack, Decision, Note, Reopen
+from breachflow.core.decision import Ack, Decision, Hold, Note, Release, Reopen
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import incident_types
 from breachflow.core.learning import learn, stated
@@ -109,10 +109,10 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     """Record what a person decided, and all that follows from it. Raise `IllegalMove` where it does not fit."""
     stage = led_to(case, decision)
     step = applied(case, decision, charter, now)
-    alarm = case.alarm and isinstance(decision, Note)
+    alarm = case.alarm and isinstance(decision, Note | Hold | Release)
     changed = replace(step.case, stage=stage, version=case.version + 1, alarm=alarm)
     after = changed
-    if not isinstance(decision, Ack | Note):
+    if not isinstance(decision, Ack | Note | Hold | Release):
         after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
         alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)

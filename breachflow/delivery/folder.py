@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from email import message_from_bytes
 from email.policy import compat32
 from pathlib import Path
@@ -32,6 +33,11 @@ class Folder:
         except OSError as error:
             raise Deferred(f"the mail folder {self.path} cannot be written: {error.strerror}.") from error
         return name
+
+    def forget(self, notices: Iterable[str]) -> None:
+        """Remove the mails of these notices."""
+        for notice in notices:
+            (self.path / f"{_safe(notice)}.eml").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -25,6 +25,7 @@ from breachflow.core.drafting import Worksheet, worksheet
 from breachflow.core.drafting_edpb import as_json
 from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang, Organisation, Person
+from breachflow.core.retention import marked
 from breachflow.rendering import formats, language
 from breachflow.rendering.blocks import Block, parsed
 from breachflow.rendering.inert import inert
@@ -79,6 +80,8 @@ class Renderer:
     ) -> Mail:
         """Write the mail that this notice owes to this person, in the person's language."""
         lang = person.lang or organisation.languages[0]
+        if case is not None:
+            case = _marked(case, lang, organisation.zone)
         brief = briefing(notice, case, organisation, answers, now, person)
         blocks, reason = self._blocks("mail", lang, organisation.zone, brief=brief, person=person)
         subject = next((block.text for block in blocks if block.kind == "title"), "breachflow")
@@ -107,7 +110,9 @@ class Renderer:
         Without `kind` it is the notification that is due next. Raises `MissingExtra` where the format needs a package
         that is not installed.
         """
-        sheet = worksheet(case, part, organisation, answer, now, kind, audience=audience)
+        sheet = worksheet(
+            _marked(case, lang, organisation.zone), part, organisation, answer, now, kind, audience=audience
+        )
         media, suffix = MEDIA[format]
         sentences, worded = self._sentences(sheet, lang)
         if format == "json":
@@ -136,6 +141,13 @@ class Renderer:
 
 class NothingWritten(Exception):  # noqa: N818 - named for what happened.
     """A template came out empty, or a mail without its subject: nobody could act on that."""
+
+
+def _marked(case: Case, lang: Lang, zone: str) -> Case:
+    """Say in the reader's language when the content was erased, where it was."""
+    if case.erased is None:
+        return case
+    return marked(case, f"{language.labels(lang)['words']['erased']} {language.day_of(case.erased.at, zone, lang)}")
 
 
 def _environment(loader: BaseLoader, kept: int = 50) -> SandboxedEnvironment:

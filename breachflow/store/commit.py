@@ -10,10 +10,12 @@ import msgspec
 
 from breachflow.core.case import Case, Change, Entry, Received, Settled, is_open, most_urgent_at, next_rung_at
 from breachflow.core.register import digest, link
+from breachflow.core.retention import content_from, raw_from
 from breachflow.store import statements as sql
 from breachflow.store.chapter import Chapter, dead_on, dead_row, entry_row, event_row, screened_on
 from breachflow.store.engine import Duplicate, Outrun
 from breachflow.store.errors import Collision
+from breachflow.store.forgetting import forget
 from breachflow.store.instants import plain, written, written_or_none
 from breachflow.store.rows import DeadLetter, Position
 from breachflow.store.vault import Sealer
@@ -41,8 +43,13 @@ class Commit(Chapter):
             with self._engine.transaction():
                 sealers = self._sealers(changes, letters)
                 _Rows(changes, letters, positions, sealers).write(self)
+                for change in changes:
+                    if change.forget is not None and change.case is not None:
+                        forget(self._engine, self._vault, change.case.id, change.forget)
         except Outrun:
             return False
+        if any(change.forget is not None for change in changes):
+            self._engine.scrub()
         return True
 
     def _sealers(self, changes: Sequence[Change], letters: dict[str, DeadLetter]) -> dict[str, Sealer]:
@@ -145,14 +152,16 @@ class _Rows:
         doc = _encode(case).decode()
         opened = 1 if is_open(case) else 0
         urgent, due = written_or_none(most_urgent_at(case)), written_or_none(next_rung_at(case))
+        raw, content = written_or_none(raw_from(case)), written_or_none(content_from(case))
         if was:
             self.moved.append(
-                (case.version, case.stage.value, opened, urgent, due, case.material, seq, head, doc, ident, was, before)
-            )
+                (case.version, case.stage.value, opened, urgent, due, case.material, raw, content, seq, head, doc,
+                 ident, was, before)
+            )  # fmt: skip
         else:
             self.opened.append(
                 (ident, case.version, case.stage.value, opened, written(case.opened_at), urgent, due, case.material,
-                 seq, head, doc)
+                 raw, content, seq, head, doc)
             )  # fmt: skip
 
     def _event(self, received: Received, case: Case | None) -> None:

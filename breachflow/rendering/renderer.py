@@ -6,7 +6,7 @@ result says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 from msgspec.structs import replace
 
+from breachflow.core.account import Account
 from breachflow.core.assessment import Assessment
 from breachflow.core.briefing import briefing
 from breachflow.core.case import Case, Notice, Part
@@ -29,6 +30,7 @@ from breachflow.core.retention import marked
 from breachflow.rendering import formats, language
 from breachflow.rendering.blocks import Block, parsed
 from breachflow.rendering.inert import inert
+from breachflow.rendering.telling import Telling
 from breachflow.rendering.wording import Wording
 
 MEDIA = {
@@ -122,21 +124,46 @@ class Renderer:
         made = _made(blocks, lang, format)
         return Rendered(content=made, media=media, suffix=suffix, fallback_reason=reason or worded)
 
+    def register(
+        self,
+        accounts: Sequence[Account],
+        organisation: Organisation,
+        now: datetime,
+        *,
+        lang: Lang,
+        left_out: bool = False,
+    ) -> Rendered:
+        """Write the register as one HTML page: every case, every decision, every entry. Art. 33(5).
+
+        `left_out` says on top that free texts are not in it.
+        """
+        telling = Telling(lang, organisation.zone)
+        blocks, reason = self._blocks(
+            "register", lang, organisation.zone, wording=telling, accounts=accounts, organisation=organisation, now=now,
+            total=sum(len(one.entries) for one in accounts), left_out=left_out,
+        )  # fmt: skip
+        media, suffix = MEDIA["html"]
+        content = formats.page(blocks, lang, telling.head("contents")).encode()
+        return Rendered(content=content, media=media, suffix=suffix, fallback_reason=reason)
+
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""
         blocks, reason = self._blocks("sentences", lang, sheet.organisation.zone, sheet=sheet)
         return {block.term: block.text for block in blocks if block.kind == "row"}, reason
 
-    def _blocks(self, template: str, lang: Lang, zone: str, **values: Any) -> tuple[list[Block], str | None]:
+    def _blocks(
+        self, template: str, lang: Lang, zone: str, *, wording: Wording | None = None, **values: Any
+    ) -> tuple[list[Block], str | None]:
+        words = wording or Wording(lang, zone)
         name = f"{lang}/{template}.md.j2"
         if self.overrides is None or not (self.overrides / name).is_file():
-            return _rendered(self._shipped, name, lang, zone, values), None
+            return _rendered(self._shipped, name, words, values), None
         try:
-            return _rendered(self._own, name, lang, zone, values), None
+            return _rendered(self._own, name, words, values), None
         except Exception as fault:  # noqa: BLE001 - answered: whatever is wrong with it, the shipped template is used.
             # A template of the organisation's is its to mend; the mail must go out meanwhile.
             reason = f"the organisation's template {name} failed ({type(fault).__name__}); the shipped one was used"
-            return _rendered(self._shipped, name, lang, zone, values), reason
+            return _rendered(self._shipped, name, words, values), reason
 
 
 class NothingWritten(Exception):  # noqa: N818 - named for what happened.
@@ -160,11 +187,9 @@ def _environment(loader: BaseLoader, kept: int = 50) -> SandboxedEnvironment:
     return environment
 
 
-def _rendered(
-    environment: SandboxedEnvironment, name: str, lang: Lang, zone: str, values: Mapping[str, Any]
-) -> list[Block]:
-    made = environment.get_template(name).render(**values, **Wording(lang, zone).functions())
-    blocks = [block if block.kind == "command" else _typeset(block, lang) for block in parsed(made)]
+def _rendered(environment: SandboxedEnvironment, name: str, words: Wording, values: Mapping[str, Any]) -> list[Block]:
+    made = environment.get_template(name).render(**values, **words.functions())
+    blocks = [block if block.kind == "command" else _typeset(block, words.lang) for block in parsed(made)]
     if not blocks or ("brief" in values and (blocks[0].kind != "title" or len(blocks) == 1)):
         raise NothingWritten(name)
     return blocks

@@ -55,6 +55,7 @@ class _Closing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: str
     at: str
     cases: tuple[Head, ...]
+    check: str
     digest: str
 
 
@@ -76,9 +77,8 @@ def entry_line(line: Line, at: datetime, sealed: Any) -> bytes:
 
 def closing_line(lines: Iterable[bytes], heads: Sequence[Head], now: datetime) -> bytes:
     """Return the line that ends the file."""
-    said = _Closing(kind="export", at=utc(now) or "", cases=tuple(heads), digest="")
-    digest = sha256(b"".join(lines) + _encode(said)).hexdigest()
-    return _encode(msgspec.structs.replace(said, digest=digest)) + b"\n"
+    said = _checked(_Closing(kind="export", at=utc(now) or "", cases=tuple(heads), check="", digest=""))
+    return _encode(msgspec.structs.replace(said, digest=_digest(lines, said))) + b"\n"
 
 
 def verified(content: bytes) -> Verified:
@@ -87,20 +87,28 @@ def verified(content: bytes) -> Verified:
     try:
         closing = _read_closing(last)
     except (msgspec.DecodeError, ValueError):
+        closing = None
+    if closing is None or _checked(closing).check != closing.check or _encode(closing) != last:
+        # What it says of the cases counts for nothing: the entries speak for themselves.
         heads = _counted(lines)
-        broken = [*_broken(lines, heads), Broken(case=CLOSING, seq=0, why="it is missing, or cannot be read")]
+        broken = [*_broken(lines, heads), Broken(case=CLOSING, seq=0, why="it is missing, or was changed")]
         return Verified(entries=len(lines), cases=len(heads), digest="", broken=tuple(broken))
     broken = _broken(lines, closing.cases)
-    unsigned = msgspec.structs.replace(closing, digest="")
-    whole = b"".join(line + b"\n" for line in lines) + _encode(unsigned)
-    if not broken and (
-        closing.kind != "export"
-        or sha256(whole).hexdigest() != closing.digest
-        or _encode(closing) != last
-        or not content.endswith(b"\n")
-    ):
-        broken = [Broken(case=CLOSING, seq=0, why="it was changed, or does not belong to these entries")]
+    whole = [line + b"\n" for line in lines]
+    if not broken and (_digest(whole, closing) != closing.digest or not content.endswith(b"\n")):
+        broken = [Broken(case=CLOSING, seq=0, why="its digest is not the one of this file")]
     return Verified(entries=len(lines), cases=len(closing.cases), digest=closing.digest, broken=tuple(broken))
+
+
+def _checked(closing: _Closing) -> _Closing:
+    """Return the closing line with the digest of what it says itself."""
+    bare = msgspec.structs.replace(closing, check="", digest="")
+    return msgspec.structs.replace(bare, check=sha256(_encode(bare)).hexdigest())
+
+
+def _digest(lines: Iterable[bytes], closing: _Closing) -> str:
+    """Return the digest of the whole file."""
+    return sha256(b"".join(lines) + _encode(msgspec.structs.replace(closing, digest=""))).hexdigest()
 
 
 def _broken(lines: Sequence[bytes], heads: Sequence[Head]) -> list[Broken]:
@@ -122,11 +130,11 @@ def _first_broken(lines: Sequence[bytes], head: Head) -> Broken | None:
             return Broken(case=head.case, seq=seq, why="the file was cut off before this entry")
         try:
             entry = _read_entry(lines[seq - 1])
+            body = bytes(entry.body).decode()
         except (msgspec.DecodeError, ValueError):
             return Broken(case=head.case, seq=seq, why="its line cannot be read as an entry")
         if (entry.case, entry.seq) != (head.case, seq):
             return Broken(case=head.case, seq=seq, why="the entry is missing, or stands elsewhere")
-        body = bytes(entry.body).decode()
         linked = link(
             previous, entry.case, seq, _chained(entry.at), entry.kind, entry.by, body, entry.sealed_digest
         )  # fmt: skip

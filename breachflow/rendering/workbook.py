@@ -60,9 +60,10 @@ def _sheet(
     for number, row in enumerate([[telling.head(column) for column in columns], *rows], 1):
         for place, value in enumerate(row, 1):
             cell = sheet.cell(number, place)
-            cell.value = _text(value, telling)
+            if value:
+                cell.value, cell.data_type = _text(value, telling), "s"
             # Whatever it begins with: a text, never a formula, in whatever program it is opened and edited.
-            cell.data_type, cell.number_format, cell.quotePrefix = "s", "@", True
+            cell.number_format, cell.quotePrefix = "@", True
             cell.alignment = top
             if number == 1:
                 cell.font = Font(bold=True, color="FFFFFF")

@@ -186,11 +186,15 @@ class Held(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Erased(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The erasure of a case's content: when, by whom, and the facts whose values went with it."""
+    """The erasure of a case's content: when, by whom, and the facts whose values went with it.
+
+    `refilled`: something came in since, which is erased another time.
+    """
 
     at: Instant
     by: str
     facts: tuple[str, ...] = ()
+    refilled: bool = False
 
 
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -201,7 +205,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
     event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
-    candidates recorded since then count. `raw_erased_at` is when the events as they came in were erased last.
+    candidates recorded since then count. `raw_erased_at` is when the events as they came in were erased, until
+    another one comes in.
     """
 
     id: str

@@ -45,6 +45,7 @@ from breachflow.core.facts import FACT_NAMES, Facts
 from breachflow.core.learning import FactChange, stated
 from breachflow.core.parts import carried, parts_of
 from breachflow.core.record import changed_facts
+from breachflow.core.retention import reopened
 
 EXPLAIN_AFTER = timedelta(hours=24)
 LONG_BEFORE = timedelta(days=30)
@@ -297,10 +298,8 @@ def _close(case: Case, decision: Close, _: Charter, now: datetime) -> Step:
 def _reopen(case: Case, decision: Reopen, _: Charter, now: datetime) -> Step:
     _require_reason(case, decision, "what is new")
     seen = Candidate(at=now, kind="report", origin=f"person:{decision.by}", recorded_at=now)
-    reopened = replace(
-        case, candidates=(*case.candidates, seen), reopened_at=now, triage_from=now, closed_at=None, flagged=None
-    )
-    return Step(reopened, {})
+    after = replace(reopened(case), candidates=(*case.candidates, seen), reopened_at=now, triage_from=now, flagged=None)
+    return Step(after, {})
 
 
 def _hold(case: Case, decision: Hold, _: Charter, now: datetime) -> Step:

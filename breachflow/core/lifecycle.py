@@ -39,6 +39,7 @@ from breachflow.core.moves import led_to, verb
 from breachflow.core.organisation import Asset, Rank
 from breachflow.core.parts import carried, judged, mapped_scopes, parts_of
 from breachflow.core.record import builtins, changed_facts, consequences, event_lines
+from breachflow.core.retention import refilled, reopened
 from breachflow.law.profiles import profile_for
 
 MOST_ASSETS = 200  # A case keeps the first assets it saw; the register has every event's, sealed.
@@ -76,7 +77,7 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     A false positive or a test never dismisses by itself: it is put before a person, and the clocks go on.
     """
     if event.verdict in ("false_positive", "test"):
-        flagged = replace(case, version=case.version + 1, events=case.events + 1, flagged=event.verdict)
+        flagged = replace(refilled(case), version=case.version + 1, events=case.events + 1, flagged=event.verdict)
         return _step(case, flagged, "attached", event, received, (), charter, now)
     lines = charter.datamap.find(event.assets)
     origin = f"event:{event.source}/{event.id}#"
@@ -94,10 +95,11 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     )
     if case.stage is Stage.DISMISSED:
         changed = replace(
-            changed, stage=Stage.SUSPECTED, reopened_at=now, triage_from=min(event.detected_at, now), closed_at=None
+            reopened(changed), stage=Stage.SUSPECTED, reopened_at=now, triage_from=min(event.detected_at, now)
         )
     elif case.stage is Stage.CLOSED:
-        changed = replace(changed, stage=Stage.SUSPECTED if case.aware is None else Stage.CONFIRMED, closed_at=None)
+        stage = Stage.SUSPECTED if case.aware is None else Stage.CONFIRMED
+        changed = replace(reopened(changed), stage=stage)
     if changes:
         stated_by = event.controller or case.parts[0].controller
         changed = replace(changed, parts=carried(parts_of(facts, lines, stated_by, charter), case.parts))
@@ -121,12 +123,12 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
         body["reason"] = decision.reason
     if step.warnings:
         body["warnings"] = step.warnings
-    reopened = isinstance(decision, Reopen)
+    again = isinstance(decision, Reopen)
     return Change(
         case=after,
         was=case.version,
         entries=(Entry(at=now, kind=verb(type(decision)), by=decision.by, body=body, sealed=step.sealed or None),),
-        notices=telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now),
+        notices=telling.opening(after, after.clocks if again else _new_clocks(case, after), charter, now),
         warnings=step.warnings,
     )
 

@@ -59,16 +59,23 @@ def content_from(case: Case) -> datetime | None:
 
 def raw_from(case: Case) -> datetime | None:
     """Return the instant from which the days of a case's raw events count, likewise."""
-    began = content_from(case)
-    done = case.raw_erased_at is not None and case.closed_at is not None and case.raw_erased_at >= case.closed_at
-    return None if done else began
+    return content_from(case) if case.raw_erased_at is None else None
 
 
 def is_erased(case: Case) -> bool:
     """Whether the content of the case is erased, and nothing was written into it since."""
-    return (
-        case.erased is not None and not is_open(case) and (case.closed_at is None or case.erased.at >= case.closed_at)
-    )
+    return case.erased is not None and not case.erased.refilled
+
+
+def refilled(case: Case) -> Case:
+    """Return a case into which something has come: what is erased of it by now is not all it holds."""
+    before = replace(case.erased, refilled=True) if case.erased is not None else None
+    return replace(case, raw_erased_at=None, erased=before)
+
+
+def reopened(case: Case) -> Case:
+    """Return a case that is open again: its retention will count from its next closing, for all it holds then."""
+    return replace(refilled(case), closed_at=None)
 
 
 def expired(case: Case, policy: Policy, now: datetime) -> Change | None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from breachflow.core import lifecycle, retention, telling
 from breachflow.core.assessment import Assessment
-from breachflow.core.case import Case, Change, Notice, Settled, facts_of
+from breachflow.core.case import Case, Change, Notice, Settled, facts_of, is_erased
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
@@ -144,7 +144,7 @@ class Workflow:
                     return done
                 done += self.store.destroy_key(name, retention.BY, "its retention has ended", now)
         for case in self.store.cases(self.store.erased_since(now - SWEEP)).values():
-            if retention.is_erased(case):
+            if is_erased(case):
                 self._clear(case.id)
         if done:
             log.info("forgotten", cases_and_days=done)

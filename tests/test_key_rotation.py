@@ -251,3 +251,50 @@ def test_a_key_that_the_environment_states_is_changed_by_hand(home, monkeypatch,
     monkeypatch.setenv("BREACHFLOW_KEY", new.read_text())
     assert json.loads(home.run("status", "--json")[1])[0]["id"] == case_named(1).id
     assert home.readable() == 1
+
+
+RUN = "from breachflow.cli import main; main(['run'])"
+EVENT = b'{"id": "%d", "source": "soc", "detected_at": "2026-11-24T10:00:00Z", "title": "t", "facts": {"misuse": "observed"}}'
+
+
+def waited(until: Callable[[], bool], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_a_running_service_goes_on_with_the_new_key(home, monkeypatch, tmp_path):
+    """Its key file is read again: an event that comes after the change opens a case. With the key in its environment it
+    says in one sentence what is wrong."""
+    monkeypatch.setenv("BREACHFLOW_HTTP", "off")
+
+    def dropped(number: int) -> None:
+        (home.folder / "inbox").mkdir(exist_ok=True)
+        part = home.folder / "inbox" / f"{number}.json.part"
+        part.write_bytes(EVENT % number)
+        os.utime(part, (1, 1))
+        part.rename(home.folder / "inbox" / f"{number}.json")
+
+    log = tmp_path / "log"
+    for stated in (False, True):
+        if stated:
+            monkeypatch.setenv("BREACHFLOW_KEY", (home.folder / "master.key").read_text())
+        with log.open("wb") as out:
+            service = subprocess.Popen([sys.executable, "-c", RUN], stdout=out, stderr=out)
+        monkeypatch.delenv("BREACHFLOW_KEY", raising=False)
+        try:
+            dropped(1 + 10 * stated)
+            assert waited(lambda expected=1 + 2 * stated: home.readable() == expected), log.read_text()
+            assert home.run("keys", "rotate")[0] == 0
+            dropped(2 + 10 * stated)
+            if stated:
+                assert waited(lambda: "start again with the new one" in log.read_text()), log.read_text()
+                assert "Traceback" not in log.read_text()
+            else:
+                assert waited(lambda: home.readable() == 2), log.read_text()
+        finally:
+            service.terminate()
+            service.wait(30)

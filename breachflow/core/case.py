@@ -370,5 +370,25 @@ def most_urgent_at(case: Case) -> datetime | None:
     return min((clock.act_by for clock in case.clocks if clock.stop is None), default=None)
 
 
+def content_from(case: Case) -> datetime | None:
+    """Return the instant from which the years of a case count; `None` while it is open, on hold, or once it is erased.
+
+    A case that was reopened and closed again counts anew, and what was written into it since is erased then.
+    """
+    if is_open(case) or case.hold is not None or case.closed_at is None or is_erased(case):
+        return None
+    return case.closed_at
+
+
+def raw_from(case: Case) -> datetime | None:
+    """Return the instant from which the days of a case's raw events count, likewise."""
+    return content_from(case) if case.raw_erased_at is None else None
+
+
+def is_erased(case: Case) -> bool:
+    """Whether the content of the case is erased, and nothing was written into it since."""
+    return case.erased is not None and not case.erased.refilled
+
+
 class IllegalMove(Exception):  # noqa: N818 - named for what happened, as the field says it.
     """What was asked does not fit the case; the message says which moves are open."""

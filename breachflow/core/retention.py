@@ -15,7 +15,19 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from breachflow.core.case import Case, Change, Entry, Erased, Forget, IllegalMove, Known, is_open
+from breachflow.core.case import (
+    Case,
+    Change,
+    Entry,
+    Erased,
+    Forget,
+    IllegalMove,
+    Known,
+    content_from,
+    is_erased,
+    is_open,
+    raw_from,
+)
 from breachflow.core.organisation import Policy, Retention
 from breachflow.core.record import is_sealed
 
@@ -45,26 +57,6 @@ def kept(case: Case, retention: Retention) -> Kept:
         raw_until=None if raw is None else raw + timedelta(days=retention.raw_days),
         content_until=None if content is None else years_later(content, retention.case_years),
     )
-
-
-def content_from(case: Case) -> datetime | None:
-    """Return the instant from which the years of a case count; `None` while it is open, on hold, or once it is erased.
-
-    A case that was reopened and closed again counts anew, and what was written into it since is erased then.
-    """
-    if is_open(case) or case.hold is not None or case.closed_at is None or is_erased(case):
-        return None
-    return case.closed_at
-
-
-def raw_from(case: Case) -> datetime | None:
-    """Return the instant from which the days of a case's raw events count, likewise."""
-    return content_from(case) if case.raw_erased_at is None else None
-
-
-def is_erased(case: Case) -> bool:
-    """Whether the content of the case is erased, and nothing was written into it since."""
-    return case.erased is not None and not case.erased.refilled
 
 
 def refilled(case: Case) -> Case:

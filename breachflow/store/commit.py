@@ -8,9 +8,19 @@ from typing import Any
 
 import msgspec
 
-from breachflow.core.case import Case, Change, Entry, Received, Settled, is_open, most_urgent_at, next_rung_at
+from breachflow.core.case import (
+    Case,
+    Change,
+    Entry,
+    Received,
+    Settled,
+    content_from,
+    is_open,
+    most_urgent_at,
+    next_rung_at,
+    raw_from,
+)
 from breachflow.core.register import digest, link
-from breachflow.core.retention import content_from, raw_from
 from breachflow.store import statements as sql
 from breachflow.store.chapter import Chapter, dead_on, dead_row, entry_row, event_row, screened_on
 from breachflow.store.engine import Duplicate, Outrun

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from breachflow.ingest import ingest
 from breachflow.meter import Meter
 from breachflow.sending import Dispatch
 from breachflow.sending.dispatch import rehearse
-from breachflow.store.errors import Unavailable
+from breachflow.store.errors import Unavailable, WrongKey
 from breachflow.workflow import Contended, Workflow, where
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ STANDING_STILL = 60.0  # Seconds without one success, though the database is the
 HANGING = 300.0  # Seconds without a sign of life: longer than a batch of mails with every provider at its time-out.
 STOP_WITHIN = 12.0  # Seconds from the signal until nobody is waited for; the last answers take 6 more, 20 are had.
 END_BY = 18.0  # Seconds from the signal until the process is ended, whatever it is waiting for then.
+FORGET_SECONDS = 600.0  # What is due for erasure is counted in days: ten minutes more are none.
 LOOK_SECONDS = 0.5  # How often the drop folder is looked at.
 VITAL = ("clock", "mails", "http")  # Duties that take the process down with them where they stand still.
 
@@ -236,6 +237,7 @@ def _once(make_workflow: Callable[[], Workflow], inbox: Inbox | None) -> int:
         sender.dispatch()
         sender.let_go()
         sender.close()
+        _forget(workflow, lambda: False, inbox)
     finally:
         workflow.store.close()
     return 0
@@ -270,10 +272,20 @@ def _duties(
     ]
     # On a connection and thread of its own: a list of 100,000 holds up no mail to the DPO.
     duties.append(Duty("people", _Sender().beat, beat, make_workflow, stopping))
-    if intake:
-        inbox = Inbox(home)
+    inbox = Inbox(home) if intake else None
+    duties.append(
+        Duty("retention", lambda workflow, asked: _forget(workflow, asked, inbox), FORGET_SECONDS, make_workflow,
+             stopping)
+    )  # fmt: skip
+    if inbox is not None:
         duties.append(Duty("inbox", inbox.drain, LOOK_SECONDS, make_workflow, stopping))
     return duties
+
+
+def _forget(workflow: Workflow, stopping: Callable[[], bool], inbox: Inbox | None) -> None:
+    workflow.forget(stopping)
+    if inbox is not None:
+        inbox.clear(workflow.now() - timedelta(days=workflow.charter.policy.retention.inbox_days))
 
 
 def _door(
@@ -355,5 +367,8 @@ class _signals:  # noqa: N801 - reads as the `with` statement it is.
 
 def _stumbled(duty: str, fault: Exception, failures: int) -> None:
     # The first, and then ever more rarely: a fault a second would bury the rest of the log.
-    if failures & (failures - 1) == 0:
+    if failures & (failures - 1) == 0 and isinstance(fault, WrongKey):
+        # The next try reads the key file again; a key that the environment states asks for a new start.
+        log.error("key", duty=duty, problem=str(fault), failures=failures)
+    elif failures & (failures - 1) == 0:
         log.error("stumbled", at=duty, fault=where(fault), failures=failures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import PurePath
 from time import monotonic
 from typing import Literal, Protocol
@@ -14,10 +14,10 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from breachflow.core import lifecycle, storm, telling
+from breachflow.core import lifecycle, retention, storm, telling
 from breachflow.core.assessment import Assessment
 from breachflow.core.bundling import followed
-from breachflow.core.case import UNDELIVERED, Case, Change, IllegalMove, Notice, Received, Report, Settled
+from breachflow.core.case import UNDELIVERED, Case, Change, IllegalMove, Notice, Received, Report, Settled, is_erased
 from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
@@ -39,12 +39,11 @@ from breachflow.store.posts import LeasedPost, PostState
 from breachflow.store.rows import DeadLetter, EventRow, Leased, NoticeRow, Position
 
 ATTEMPTS = 20  # Another process may move the case between our read and our write; twenty times in a row it does not.
-UPKEEP = timedelta(hours=1)  # Between two looks for what has expired; days are what is counted.
-EXPIRING = 50  # Days whose events are erased in one look: a backlog of years must not hold up the clock.
 OVERTAKEN = 3  # Times that a batch is overtaken before it is halved: smaller ones slip in between other writers.
 BATCH = 100  # Keeps one tick well under a second, so that a rung is never late because of its neighbours.
 LEASE = timedelta(minutes=2)  # Longer than any provider's time-out; a process that died in it is taken over after it.
 MAILS = 10  # Claimed at a time: so few that those behind a provider that hangs do not wait for it.
+SWEEP = timedelta(days=7)  # A process that died between erasing and clearing folders is made up for within it.
 DELIVERIES = 8  # Tries for one mail before the next person is told: about a quarter of an hour with the backoff.
 DIGEST = 1_000  # Mails told by one digest; what is beyond is gathered into the next one.
 POSTS = 30  # Tries for one signal to another system: about a day; whoever is away longer has the mails.
@@ -75,6 +74,9 @@ class Desk(Protocol):
     def lay(self, case: str, name: str, content: bytes) -> str:
         """Keep this draft, replacing an older one of that name; return where it lies."""
 
+    def clear(self, case: str) -> None:
+        """Remove the drafts of a case."""
+
 
 class Workflow:
     """The verbs over one store. One thread uses it at a time; any number of processes may run one each."""
@@ -97,7 +99,6 @@ class Workflow:
         self.renderer = renderer or Renderer()
         self.route = route
         self.desk = desk
-        self._expired_at: datetime | None = None
         self.meter = meter or Meter()
         self.hooks = tuple(hooks)
         # Whatever this workflow commits owes its signals to these addresses, in the same transaction.
@@ -169,22 +170,52 @@ class Workflow:
                 continue
         raise Contended(f"event {ident[:32]}: changed {ATTEMPTS} times while it was being opened; try again.")
 
-    def expire(self) -> None:
-        """Erase screened events that are older than the policy keeps them, and unmapped assets not seen since."""
-        now = self.now()
-        days = self.charter.policy.screening.keep_days
-        before = now - timedelta(days=days)
-        for name in self.store.keys("screened", f"{before.astimezone(UTC):%Y-%m-%d}")[:EXPIRING]:
-            if self.store.destroy_key(name, "breachflow", f"kept for {days} days", now):
-                log.info("expired", key=name)
+    def erase(self, case: str, by: str, reason: str) -> Change:
+        """Erase the content of a closed case now. Raises `IllegalMove` where it is open, on hold or erased."""
+        for _ in range(ATTEMPTS):
+            change = retention.erased(self.store.get(case), by, reason, self.now())
+            if self.store.commit([change]):
+                self._clear(case)
+                log.info("erased", case=case)
+                return change
+        raise Contended(f"{case}: changed {ATTEMPTS} times while it was being erased; try again.")
+
+    def forget(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Erase what the retention ends by now: of closed cases, and of days; return how many of both."""
+        now, policy, done = self.now(), self.charter.policy, 0
+        raw, content = retention.latest_closing(policy, now)
+        while not stopping():
+            due = self.store.due_for_erasure(raw, content, BATCH)
+            changes = [change for case in due if (change := retention.expired(case, policy, now)) is not None]
+            if changes and not self.store.commit(changes):
+                changes = [change for change in changes if self.store.commit([change])]
+            done += len(changes)
+            if len(due) < BATCH or not changes:
+                break
+        for kind, before in retention.expired_days(policy, now).items():
+            for name in self.store.keys(kind, before):
+                if stopping():
+                    return done
+                done += self.store.destroy_key(name, retention.BY, "its retention has ended", now)
         known = {row.asset for row in self.store.unmapped()}
-        self.store.forget_unmapped(known - self.charter.datamap.unmapped(known), before)
+        unseen_since = now - timedelta(days=policy.screening.keep_days)
+        self.store.forget_unmapped(known - self.charter.datamap.unmapped(known), unseen_since)
+        for case in self.store.cases(self.store.erased_since(now - SWEEP)).values():
+            if is_erased(case):
+                self._clear(case.id)
+        if done:
+            log.info("forgotten", cases_and_days=done)
+        return done
+
+    def _clear(self, case: str) -> None:
+        """Remove what lies of an erased case outside the database: drafts on the desk, mails in our own folders."""
+        if self.desk is not None:
+            self.desk.clear(case)
+        if self.route is not None:
+            self.route.forget(self.store.notice_ids(case))
 
     def tick(self, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches.
-
-        Once an hour it also lets expire what is kept no longer.
-        """
+        """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches."""
         now, looked = self.now(), 0
         while not stopping() and (due := self.store.due(now, BATCH)):
             looked += len(due)
@@ -195,10 +226,6 @@ class Workflow:
                     self.store.commit([change])
             if not changes or len(due) < BATCH:
                 break
-        # Last, so that nobody is told late because something is being erased.
-        if self._expired_at is None or not timedelta(0) <= now - self._expired_at < UPKEEP:
-            self._expired_at = now
-            self.expire()
         self.meter.ticked()
         return looked
 

@@ -72,6 +72,9 @@ class Outtray:
         self.mails.append((to, message))
         return Sent(provider="outtray", reference=notice)
 
+    def forget(self, notices) -> None:
+        """What was handed out is handed out."""
+
 
 class Story:
     """One organisation on one database; `advance` lets time pass with the heart beating at every due instant."""
@@ -133,6 +136,7 @@ class Story:
         self.workflow.tick()
         self.workflow.draft()
         self.workflow.deliver()
+        self.workflow.forget()
 
     def told(self) -> list[str]:
         """Who was mailed since the last question, by the part before the @, in order."""

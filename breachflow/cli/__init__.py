@@ -53,6 +53,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "people": ("people", "Tell the people concerned, Art. 34: import, release, send, prove."),
     "register": ("register", "Export the register, or verify its chain."),
     "datamap": ("datamap", "The data map: test an asset, import a CMDB, see what to map next, undo an entry."),
+    "retention": ("retention", "What is kept of each case, and until when; erase, hold, release."),
+    "keys": ("keys", "Change the master key."),
     "screened": ("held", "The events that were screened out, and why."),
     "deadletters": ("held", "What could not be read."),
 }

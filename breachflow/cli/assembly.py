@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,13 +40,23 @@ def clock(chosen: Settings) -> Callable[[], datetime]:
 @contextmanager
 def store(chosen: Settings, *, create: bool = False) -> Iterator[Store]:
     """Open the configured database; it must exist unless `create`."""
-    from breachflow.store import open_store
-
-    opened = open_store(chosen.database, master_key(chosen), create=create)
+    found = opened(chosen, create=create)
     try:
-        yield opened
+        yield found
     finally:
-        opened.close()
+        found.close()
+
+
+def opened(chosen: Settings, *, create: bool = False) -> Store:
+    """Open the configured database with the key that fits: after an interrupted change it is the next one."""
+    from breachflow.settings import rotation
+    from breachflow.store import WrongKey, open_store
+
+    *others, last = rotation.keys(chosen)
+    for key in others:
+        with suppress(WrongKey):
+            return open_store(chosen.database, key, create=create)
+    return open_store(chosen.database, last, create=create)
 
 
 def charter(chosen: Settings) -> Charter:
@@ -55,13 +65,6 @@ def charter(chosen: Settings) -> Charter:
     from breachflow.settings.organisation_file import load
 
     return Charter(load(chosen.organisation))
-
-
-def master_key(chosen: Settings) -> bytes:
-    """Return the key that personal data is kept under."""
-    from breachflow.settings import home
-
-    return home.master_key(chosen)
 
 
 def home_was_chosen(ctx: click.Context) -> bool:

@@ -23,7 +23,7 @@ def doctor_command(ctx: click.Context, as_json: bool) -> int:
     Sends nothing. Exit 1 on a problem, 0 otherwise.
     """
     from breachflow.doctor import Finding, examine
-    from breachflow.settings import SettingsError
+    from breachflow.settings import SettingsError, rotation
     from breachflow.settings.environment import strangers
     from breachflow.settings.logging import configure
 
@@ -40,7 +40,7 @@ def doctor_command(ctx: click.Context, as_json: bool) -> int:
         settings = assembly.settings(ctx)
         unknown = strangers(os.environ, Path.cwd())
         bad = False
-        for finding in examine(settings, unknown, lambda: assembly.master_key(settings), assembly.clock(settings)):
+        for finding in examine(settings, unknown, lambda: rotation.keys(settings)[0], assembly.clock(settings)):
             show(finding)
             bad = bad or finding.level == "problem"
     except SettingsError as fault:

@@ -24,7 +24,6 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     from breachflow.loop import serve
     from breachflow.meter import Meter
     from breachflow.settings.logging import configure
-    from breachflow.store import open_store
     from breachflow.workflow import Workflow
 
     configure()
@@ -36,13 +35,13 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     with assembly.store(settings, create=True):
         pass
     rules = assembly.charter(settings)
-    key, meter = assembly.master_key(settings), Meter()
+    meter = Meter()
     hooks = open_hooks(settings)  # Shared by all duties: an address that wants no more is left alone by each.
     seal = Seal(settings.sendgrid_webhook_key) if settings.sendgrid_webhook_key else None
 
     def make() -> Workflow:
         return assembly.put_together(
-            settings, open_store(settings.database, key), now, rules=rules, loud=True, meter=meter, hooks=hooks
+            settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter, hooks=hooks
         )
 
     return serve(

@@ -34,7 +34,10 @@ def show_command(ctx: click.Context, case: str, as_json: bool) -> None:
 def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]:
     """Return everything on record about a case, as `show --json` prints it."""
     from breachflow.core.parts import assessed
+    from breachflow.core.retention import marked, words
 
+    if case.erased is not None:
+        case = marked(case, words(case.erased.at))
     parts = [
         {
             "controller": part.controller,
@@ -65,6 +68,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
         "parts": parts,
         "drafts": [
             {name: value for name, value in msgspec.to_builtins(draft).items() if name not in ("case", "body")}
+            | ({"path": words(case.erased.at)} if case.erased and draft.at <= case.erased.at else {})
             for draft in store.drafts(case.id)
         ],
         "messages": [
@@ -78,7 +82,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
         "register": [
             {
                 "seq": row.seq, "at": utc(row.at), "kind": row.kind, "by": row.by, "body": row.body,
-                "sealed": row.sealed, "hash": row.hash,
+                "sealed": row.sealed if row.erased_at is None else words(row.erased_at), "hash": row.hash,
             }
             for row in store.entries(case.id)
         ],

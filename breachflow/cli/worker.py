@@ -23,7 +23,6 @@ def worker_command(ctx: click.Context, exercise: bool, singly: bool) -> int:
     from breachflow.agents.worker import work
     from breachflow.meter import Meter
     from breachflow.settings.logging import configure
-    from breachflow.store import open_store
     from breachflow.workflow import Workflow
 
     configure()
@@ -33,12 +32,9 @@ def worker_command(ctx: click.Context, exercise: bool, singly: bool) -> int:
         raise Refused("BREACHFLOW_KAFKA names no broker; set it to HOST:PORT, or take events in by `breachflow run`.")
     if settings.now is not None and not exercise:
         raise Refused("BREACHFLOW_NOW stops the watch, and with it every deadline; unset it, or add --exercise.")
-    rules, key, now = assembly.charter(settings), assembly.master_key(settings), assembly.clock(settings)
-    meter = Meter()
+    rules, now, meter = assembly.charter(settings), assembly.clock(settings), Meter()
 
     def make() -> Workflow:
-        return assembly.put_together(
-            settings, open_store(settings.database, key), now, rules=rules, loud=True, meter=meter
-        )
+        return assembly.put_together(settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter)
 
     return work(settings, make, singly=singly, meter=meter)

@@ -189,6 +189,26 @@ class Joined(Struct, frozen=True, kw_only=True, omit_defaults=True):
     replaced: dict[str, Known | None] = {}
 
 
+class Held(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A litigation hold: who keeps the content of the case from being erased, since when and why."""
+
+    by: str
+    reason: str
+    at: Instant
+
+
+class Erased(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The erasure of a case's content: when, by whom, and the facts whose values went with it.
+
+    `refilled`: something came in since, which is erased another time.
+    """
+
+    at: Instant
+    by: str
+    facts: tuple[str, ...] = ()
+    refilled: bool = False
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One suspected breach, with its parts, facts, clocks and the head of its register chain.
 
@@ -201,7 +221,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event ("false_positive") that awaits a person's decision. `compromised` are the ways of telling people that were
     breached too: no mail of this case takes them. Triage runs from `triage_from`; after `reopened_at` only candidates
     recorded since then count. `controller` is the one that an event stated; `retracted` are entries of the data map
-    that a person took back for this case.
+    that a person took back for this case. `raw_erased_at` is when the events as they came in were erased, until
+    another one comes in.
     """
 
     id: str
@@ -232,6 +253,9 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bundled_from: Instant | None = None
     controller: str | None = None
     retracted: tuple[str, ...] = ()
+    hold: Held | None = None
+    raw_erased_at: Instant | None = None
+    erased: Erased | None = None
     seq: int = 0
     head: str = ""
 
@@ -346,6 +370,15 @@ class Key(Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
 
+class Forget(Struct, frozen=True, kw_only=True):
+    """What is erased with a change: the case's events as they came in, or with the case's key all that it sealed."""
+
+    what: Literal["raw", "content"]
+    by: str
+    reason: str
+    at: Instant
+
+
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one step changes, written in one transaction or not at all.
 
@@ -365,6 +398,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: tuple[Received, ...] = ()
     taken_from: str | None = None
     reports: tuple[Report, ...] = ()
+    forget: Forget | None = None
     warnings: tuple[str, ...] = ()
     adopted: tuple[Received, ...] = ()
 
@@ -396,6 +430,26 @@ def next_rung_at(case: Case) -> datetime | None:
 def most_urgent_at(case: Case) -> datetime | None:
     """Return the earliest deadline still running, or `None` where none is."""
     return min((clock.act_by for clock in case.clocks if clock.stop is None), default=None)
+
+
+def content_from(case: Case) -> datetime | None:
+    """Return the instant from which the years of a case count; `None` while it is open, on hold, or once it is erased.
+
+    A case that was reopened and closed again counts anew, and what was written into it since is erased then.
+    """
+    if is_open(case) or case.hold is not None or case.closed_at is None or is_erased(case):
+        return None
+    return case.closed_at
+
+
+def raw_from(case: Case) -> datetime | None:
+    """Return the instant from which the days of a case's raw events count, likewise."""
+    return content_from(case) if case.raw_erased_at is None else None
+
+
+def is_erased(case: Case) -> bool:
+    """Whether the content of the case is erased, and nothing was written into it since."""
+    return case.erased is not None and not case.erased.refilled
 
 
 class IllegalMove(Exception):  # noqa: N818 - named for what happened, as the field says it.

@@ -17,6 +17,7 @@ from breachflow.core.case import (
     Case,
     Exempted,
     Filing,
+    Held,
     IllegalMove,
     InformedPeople,
     Part,
@@ -34,8 +35,10 @@ from breachflow.core.decision import (
     Done,
     Exempt,
     Filed,
+    Hold,
     Informed,
     Note,
+    Release,
     Reopen,
     Retract,
     SetFacts,
@@ -44,6 +47,7 @@ from breachflow.core.facts import FACT_NAMES, Facts, incident_types
 from breachflow.core.learning import FactChange, stated
 from breachflow.core.parts import carried, mapped_news, parts_of, speaking
 from breachflow.core.record import changed_facts
+from breachflow.core.retention import reopened
 
 EXPLAIN_AFTER = timedelta(hours=24)
 LONG_BEFORE = timedelta(days=30)
@@ -357,10 +361,23 @@ def _reopen(case: Case, decision: Reopen, _: Charter, now: datetime) -> Step:
         )
     _require_reason(case, decision, "what is new")
     seen = Candidate(at=now, kind="report", origin=f"person:{decision.by}", recorded_at=now)
-    reopened = replace(
-        case, candidates=(*case.candidates, seen), reopened_at=now, triage_from=now, closed_at=None, flagged=None
-    )
-    return Step(reopened, {})
+    after = replace(reopened(case), candidates=(*case.candidates, seen), reopened_at=now, triage_from=now, flagged=None)
+    return Step(after, {})
+
+
+def _hold(case: Case, decision: Hold, _: Charter, now: datetime) -> Step:
+    _require_reason(case, decision, "which proceedings or inquiry need it")
+    if case.hold is not None:
+        raise IllegalMove(f"{case.id} is on hold already, by {case.hold.by}.")
+    warnings = ("its content was erased before; what is left is held",) if case.erased is not None else ()
+    return Step(replace(case, hold=Held(by=decision.by, reason=decision.reason, at=now)), {}, {}, warnings)
+
+
+def _release(case: Case, decision: Release, _: Charter, __: datetime) -> Step:
+    _require_reason(case, decision, "why nothing needs it any more")
+    if case.hold is None:
+        raise IllegalMove(f"{case.id} is not on hold; there is nothing to release.")
+    return Step(replace(case, hold=None), {"held_since": case.hold.at, "held_by": case.hold.by})
 
 
 _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] = {
@@ -377,6 +394,8 @@ _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] 
     Channel: _channel,
     Close: _close,
     Reopen: _reopen,
+    Hold: _hold,
+    Release: _release,
 }
 
 

@@ -117,7 +117,29 @@ class Reopen(_Decision, frozen=True, kw_only=True, tag="reopen"):
     """New information: a closed or dismissed case is looked at again, and its clocks run again."""
 
 
+class Hold(_Decision, frozen=True, kw_only=True, tag="hold"):
+    """Litigation or inquiry: nothing of the case is erased until the hold is released, whatever the retention says."""
+
+
+class Release(_Decision, frozen=True, kw_only=True, tag="release"):
+    """The hold is lifted; the retention of a closed case counts from its closing, as if there had been none."""
+
+
 Decision = (
-    Confirm | Dismiss | SetFacts | Retract | Ack | Filed | Exempt | Informed | Done | Note | Channel | Close | Reopen
+    Confirm
+    | Dismiss
+    | SetFacts
+    | Retract
+    | Ack
+    | Filed
+    | Exempt
+    | Informed
+    | Done
+    | Note
+    | Channel
+    | Close
+    | Reopen
+    | Hold
+    | Release
 )
 """Everything a person can decide, told apart in JSON by `verb`."""

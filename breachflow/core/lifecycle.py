@@ -32,7 +32,7 @@ from breachflow.core.case import (
 from breachflow.core.charter import Charter
 from breachflow.core.correlation import keys_of
 from breachflow.core.deciding import applied
-from breachflow.core.decision import Ack, Channel, Decision, Note, Reopen
+from breachflow.core.decision import Ack, Channel, Decision, Hold, Note, Release, Reopen
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import incident_types
 from breachflow.core.learning import learn, stated
@@ -40,6 +40,7 @@ from breachflow.core.moves import led_to, verb
 from breachflow.core.organisation import Asset, Rank
 from breachflow.core.parts import carried, judged, mapped_news, parts_of, speaking
 from breachflow.core.record import builtins, changed_facts, consequences, event_lines
+from breachflow.core.retention import refilled, reopened
 from breachflow.law.profiles import profile_for
 
 MOST_ASSETS = 200  # A case keeps the first assets it saw; the register has every event's, sealed.
@@ -88,7 +89,7 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     A false positive or a test never dismisses by itself: it is put before a person, and the clocks go on.
     """
     if event.verdict in ("false_positive", "test"):
-        flagged = replace(case, version=case.version + 1, events=case.events + 1, flagged=event.verdict)
+        flagged = replace(refilled(case), version=case.version + 1, events=case.events + 1, flagged=event.verdict)
         return _step(case, flagged, "attached", event, received, (), charter, now)
     lines = speaking(case, event.assets, charter)
     origin = f"event:{event.source}/{event.id}#"
@@ -105,10 +106,11 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     )
     if case.stage is Stage.DISMISSED:
         changed = replace(
-            changed, stage=Stage.SUSPECTED, reopened_at=now, triage_from=min(event.detected_at, now), closed_at=None
+            reopened(changed), stage=Stage.SUSPECTED, reopened_at=now, triage_from=min(event.detected_at, now)
         )
     elif case.stage is Stage.CLOSED:
-        changed = replace(changed, stage=Stage.SUSPECTED if case.aware is None else Stage.CONFIRMED, closed_at=None)
+        stage = Stage.SUSPECTED if case.aware is None else Stage.CONFIRMED
+        changed = replace(reopened(changed), stage=stage)
     if changes:
         stated_by = event.controller or case.parts[0].controller
         changed = replace(changed, parts=carried(parts_of(facts, lines, stated_by, charter), case.parts))
@@ -121,10 +123,10 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     stage = led_to(case, decision)
     step = applied(case, decision, charter, now)
     # Who says that mail is not to be trusted has not yet been told by it; nor has who makes a remark.
-    alarm = case.alarm and isinstance(decision, Note | Channel)
+    alarm = case.alarm and isinstance(decision, Note | Channel | Hold | Release)
     changed = replace(step.case, stage=stage, version=case.version + 1, alarm=alarm)
     after = changed
-    if not isinstance(decision, Ack | Note | Channel):
+    if not isinstance(decision, Ack | Note | Channel | Hold | Release):
         after = settled(overturned(case, judged(changed, charter), now), charter, now)
         alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)
@@ -133,8 +135,8 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
         body["reason"] = decision.reason
     if step.warnings:
         body["warnings"] = step.warnings
-    reopened = isinstance(decision, Reopen)
-    notices = telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now)
+    again = isinstance(decision, Reopen)
+    notices = telling.opening(after, after.clocks if again else _new_clocks(case, after), charter, now)
     if isinstance(decision, Channel) and not decision.restored:
         notices += telling.anew(after, charter, now)
     return Change(

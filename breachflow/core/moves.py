@@ -13,8 +13,10 @@ from breachflow.core.decision import (
     Done,
     Exempt,
     Filed,
+    Hold,
     Informed,
     Note,
+    Release,
     Reopen,
     Retract,
     SetFacts,
@@ -61,7 +63,9 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
 }
 """Between `confirmed` and `handled` a case goes by itself, as the last hard clock ends or a new one starts."""
 
-COMMANDS: dict[type[Decision], str] = {SetFacts: "facts set", Retract: "datamap retract"}
+COMMANDS: dict[type[Decision], str] = {
+    SetFacts: "facts set", Retract: "datamap retract", Hold: "retention hold", Release: "retention release",
+}  # fmt: skip
 """What a person types, where it is not the decision's own word."""
 
 
@@ -77,6 +81,8 @@ def command(kind: type[Decision]) -> str:
 
 def led_to(case: Case, decision: Decision) -> Stage:
     """Return the stage that this decision leads to; raise `IllegalMove`, naming the open moves, where there is none."""
+    if isinstance(decision, Hold | Release):
+        return case.stage  # What is kept of a case is asked at every stage, and moves it nowhere.
     moves = MOVES[case.stage]
     if type(decision) not in moves:
         allowed = ", ".join(command(kind) for kind in moves)

@@ -14,7 +14,7 @@ Lang = Literal["fr", "en"]
 Rank = Literal["dpo", "deputy", "ciso", "executive", "legal", "security"]
 Verb = Literal[
     "confirm", "dismiss", "facts", "retract", "ack", "filed", "exempt", "informed", "done", "note", "close", "reopen",
-    "channel",
+    "channel", "hold", "release",
 ]  # fmt: skip
 Ident = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Email = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"()\x00-\x1f]+@[^@\s,;<>\"()\x00-\x1f]+$", max_length=254)]
@@ -161,6 +161,20 @@ class Ladder(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     quiet_until: WallTime | None = None
 
 
+class Retention(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How long what may name people is kept; Art. 5(1)(e) wants an end, and the GDPR sets none.
+
+    Of a closed or dismissed case: its events as they came in for `raw_days`, everything else for `case_years`, five by
+    default as the French limitation of personal actions (C. civ. art. 2224). Of what belongs to no case: dead letters
+    and the mails about them for `dead_days`, files that were taken in for `inbox_days`.
+    """
+
+    raw_days: Annotated[int, Meta(ge=1, le=36_500)] = 365
+    case_years: Annotated[int, Meta(ge=1, le=100)] = 5
+    dead_days: Annotated[int, Meta(ge=1, le=3650)] = 365
+    inbox_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+
+
 class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How the organisation wants its duties met; nothing here can lower the law's.
 
@@ -178,6 +192,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     screening: Screening = Screening()
     correlation: Correlation = Correlation()
     ladder: Ladder = Ladder()
+    retention: Retention = Retention()
 
 
 class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from email import message_from_bytes
 from email.policy import compat32
 from pathlib import Path
@@ -40,6 +41,11 @@ class Folder:
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             raise Deferred(f"the mail folder {self.path} cannot be written: look at the rights of {there}.")
         return Checked(f"mails can be laid in {self.path}.")
+
+    def forget(self, notices: Iterable[str]) -> None:
+        """Remove the mails of these notices."""
+        for notice in notices:
+            (self.path / f"{_safe(notice)}.eml").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open."""

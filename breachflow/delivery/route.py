@@ -85,6 +85,12 @@ class Route:
             raise Deferred(" ".join(said), _shortest(deferred))
         raise Refused(" ".join(said))
 
+    def forget(self, notices: Sequence[str]) -> None:
+        """Remove the mails of these notices from our own folders; what a server took is out of reach."""
+        for provider in self.providers:
+            if isinstance(provider, Folder):
+                provider.forget(notices)
+
     def close(self) -> None:
         """Close the connections that are held open; the route can be used again."""
         for provider in self.providers:

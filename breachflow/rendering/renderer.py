@@ -6,7 +6,7 @@ result says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 from msgspec.structs import replace
 
+from breachflow.core.account import Account
 from breachflow.core.assessment import Assessment
 from breachflow.core.briefing import briefing
 from breachflow.core.case import Case, Notice, Part
@@ -26,10 +27,12 @@ from breachflow.core.drafting_audiences import AUDIENCES, AUTHORITY
 from breachflow.core.drafting_edpb import as_json
 from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang, Organisation, Person
+from breachflow.core.retention import marked
 from breachflow.core.storm import Digest
 from breachflow.rendering import formats, language, people
 from breachflow.rendering.blocks import Block, parsed
 from breachflow.rendering.inert import inert
+from breachflow.rendering.telling import Telling
 from breachflow.rendering.wording import Wording
 
 MEDIA = {
@@ -98,6 +101,8 @@ class Renderer:
     ) -> Mail:
         """Write the mail that this notice owes to this person, in the person's language."""
         lang = person.lang or organisation.languages[0]
+        if case is not None:
+            case = _marked(case, lang, organisation.zone)
         brief = briefing(notice, case, organisation, answers, now, person)
         return self._mail("mail", lang, organisation.zone, brief=brief, person=person)
 
@@ -135,7 +140,9 @@ class Renderer:
         blocks of the text for everybody else. Raises `MissingExtra` where the format needs a package
         that is not installed.
         """
-        sheet = worksheet(case, part, organisation, answer, now, kind, audience=audience)
+        sheet = worksheet(
+            _marked(case, lang, organisation.zone), part, organisation, answer, now, kind, audience=audience
+        )
         media, suffix = MEDIA[format]
         sentences, worded = self._sentences(sheet, lang)
         if format == "json" and audience in AUTHORITY:
@@ -203,22 +210,47 @@ class Renderer:
         blocks, reason = self._blocks("people", lang, sheet.organisation.zone, sheet=sheet, sentences=sentences)
         return people.notice(blocks, lang), reason
 
+    def register(
+        self,
+        accounts: Sequence[Account],
+        organisation: Organisation,
+        now: datetime,
+        *,
+        lang: Lang,
+        left_out: bool = False,
+    ) -> Rendered:
+        """Write the register as one HTML page: every case, every decision, every entry. Art. 33(5).
+
+        `left_out` says on top that free texts are not in it.
+        """
+        telling = Telling(lang, organisation.zone)
+        blocks, reason = self._blocks(
+            "accounts", lang, organisation.zone, wording=telling, accounts=accounts, organisation=organisation, now=now,
+            total=sum(len(one.entries) for one in accounts), left_out=left_out,
+        )  # fmt: skip
+        media, suffix = MEDIA["html"]
+        content = formats.page(blocks, lang, telling.head("contents")).encode()
+        return Rendered(content=content, media=media, suffix=suffix, fallback_reason=reason)
+
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""
         blocks, reason = self._blocks("sentences", lang, sheet.organisation.zone, sheet=sheet)
         return {block.term: block.text for block in blocks if block.kind == "row"}, reason
 
-    def _blocks(self, template: str, lang: Lang, zone: str, **values: Any) -> tuple[list[Block], str | None]:
+    def _blocks(
+        self, template: str, lang: Lang, zone: str, *, wording: Wording | None = None, **values: Any
+    ) -> tuple[list[Block], str | None]:
+        words = wording or Wording(lang, zone)
         name = f"{lang}/{template}.md.j2"
         read = [name, *(f"{lang}/{piece}.md.j2" for piece in PIECES.get(template, ()))]
         if self.overrides is None or not any((self.overrides / one).is_file() for one in read):
-            return _rendered(self._shipped, name, lang, zone, values), None
+            return _rendered(self._shipped, name, words, values), None
         try:
-            return _rendered(self._own, name, lang, zone, values), None
+            return _rendered(self._own, name, words, values), None
         except Exception as fault:  # noqa: BLE001 - answered: whatever is wrong with it, the shipped template is used.
             # A template of the organisation's is its to mend; the mail must go out meanwhile.
             reason = f"the organisation's template {name} failed ({type(fault).__name__}); the shipped one was used"
-            blocks = _rendered(self._shipped, name, lang, zone, values)
+            blocks = _rendered(self._shipped, name, words, values)
             # Whoever reads it learns that it is not their own text: at the end of a mail, on top of a draft.
             where = len(blocks) if template == "mail" else 1
             return [*blocks[:where], _not_theirs(name, lang), *blocks[where:]], reason
@@ -226,6 +258,13 @@ class Renderer:
 
 class NothingWritten(Exception):  # noqa: N818 - named for what happened.
     """A template came out empty, or a mail without its subject: nobody could act on that."""
+
+
+def _marked(case: Case, lang: Lang, zone: str) -> Case:
+    """Say in the reader's language when the content was erased, where it was."""
+    if case.erased is None:
+        return case
+    return marked(case, f"{language.labels(lang)['words']['erased']} {language.day_of(case.erased.at, zone, lang)}")
 
 
 def _environment(loader: BaseLoader, kept: int = 50) -> SandboxedEnvironment:
@@ -238,11 +277,9 @@ def _environment(loader: BaseLoader, kept: int = 50) -> SandboxedEnvironment:
     return environment
 
 
-def _rendered(
-    environment: SandboxedEnvironment, name: str, lang: Lang, zone: str, values: Mapping[str, Any]
-) -> list[Block]:
-    made = environment.get_template(name).render(**values, **Wording(lang, zone).functions())
-    blocks = [block if block.kind == "command" else _typeset(block, lang) for block in parsed(made)]
+def _rendered(environment: SandboxedEnvironment, name: str, words: Wording, values: Mapping[str, Any]) -> list[Block]:
+    made = environment.get_template(name).render(**values, **words.functions())
+    blocks = [block if block.kind == "command" else _typeset(block, words.lang) for block in parsed(made)]
     if not blocks or ("brief" in values and (blocks[0].kind != "title" or len(blocks) == 1)):
         raise NothingWritten(name)
     return blocks

@@ -9,12 +9,24 @@ from typing import Any
 
 import msgspec
 
-from breachflow.core.case import Case, Change, Entry, Received, Settled, is_open, most_urgent_at, next_rung_at
+from breachflow.core.case import (
+    Case,
+    Change,
+    Entry,
+    Received,
+    Settled,
+    content_from,
+    is_open,
+    most_urgent_at,
+    next_rung_at,
+    raw_from,
+)
 from breachflow.core.register import digest, link
 from breachflow.store import statements as sql
 from breachflow.store.chapter import dead_on, dead_row, entry_row, event_row, screened_on
 from breachflow.store.engine import Duplicate, Outrun
 from breachflow.store.errors import Collision
+from breachflow.store.forgetting import forget
 from breachflow.store.instants import plain, written, written_or_none
 from breachflow.store.people import Moves, PeopleLists
 from breachflow.store.rows import DeadLetter, Position
@@ -63,9 +75,12 @@ class Commit(Unmapped, PeopleLists):
                     self._see(unmapped, at)
                 if people is not None:
                     self._write_moves(people)
+                for change in changes:
+                    if change.forget is not None and change.case is not None:
+                        forget(self._engine, self._vault, change.case.id, change.forget)
         except Outrun:
             return False
-        if people is not None and people.forget is not None:
+        if (people is not None and people.forget is not None) or any(change.forget is not None for change in changes):
             self._engine.scrub()
         return True
 
@@ -189,14 +204,16 @@ class _Rows:
         doc = _encode(case).decode()
         opened = 1 if is_open(case) else 0
         urgent, due = written_or_none(most_urgent_at(case)), written_or_none(next_rung_at(case))
+        raw, content = written_or_none(raw_from(case)), written_or_none(content_from(case))
         if was:
             self.moved.append(
-                (case.version, case.stage.value, opened, urgent, due, case.material, seq, head, doc, ident, was, before)
-            )
+                (case.version, case.stage.value, opened, urgent, due, case.material, raw, content, seq, head, doc,
+                 ident, was, before)
+            )  # fmt: skip
         else:
             self.opened.append(
                 (ident, case.version, case.stage.value, opened, written(case.opened_at), urgent, due, case.material,
-                 seq, head, doc)
+                 raw, content, seq, head, doc)
             )  # fmt: skip
 
     def _event(self, received: Received, case: Case | None) -> None:

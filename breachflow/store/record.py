@@ -17,6 +17,7 @@ from breachflow.store.engine import Row
 from breachflow.store.errors import UnknownCase
 from breachflow.store.instants import plain, read, written
 from breachflow.store.rows import Counts, EntryRow, EventRow, Position
+from breachflow.store.vault import generation_of
 
 
 class _Head(msgspec.Struct):
@@ -39,13 +40,19 @@ class Record(Chapter):
         opened = iter(self._vault.open_all(
             [(case_id, row[5], entry_row(case_id, row[0])) for row in rows if row[5] is not None]
         ))  # fmt: skip
+        gone: dict[int, datetime] | None = None
         entries = []
         for seq, at, kind, author, body, sealed, link in rows:
             text = None if sealed is None else next(opened)
+            erased_at = None
+            if sealed is not None and text is None:
+                if gone is None:
+                    gone = {number: read(when) for number, when in self._engine.rows(sql.DESTROYED, (case_id,))}
+                erased_at = gone.get(generation_of(sealed))
             entries.append(EntryRow(
                 case=case_id, seq=seq, at=read(at), kind=kind, by=author, body=msgspec.json.decode(body),
                 sealed=None if text is None else msgspec.json.decode(text), sealed_digest=digest(sealed), hash=link,
-                at_text=at, body_text=body,
+                at_text=at, body_text=body, erased_at=erased_at,
             ))  # fmt: skip
         return entries
 

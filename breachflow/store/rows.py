@@ -61,7 +61,7 @@ class EntryRow(Struct, frozen=True, kw_only=True):
     """One register entry as it is on record.
 
     `sealed` is `None` where there was nothing to seal and where the key is destroyed; `sealed_digest` tells which, and
-    is what is chained. `at_text` and `body_text` are the texts that were chained.
+    is what is chained, and `erased_at` when. `at_text` and `body_text` are the texts that were chained.
     """
 
     case: str
@@ -75,6 +75,7 @@ class EntryRow(Struct, frozen=True, kw_only=True):
     hash: str
     at_text: str
     body_text: str
+    erased_at: datetime | None = None
 
 
 class EventRow(Struct, frozen=True, kw_only=True):
@@ -135,6 +136,13 @@ class OutboxSummary(Struct, frozen=True, kw_only=True):
     dropped: int = 0
     bounced: int = 0
     oldest: datetime | None = None
+
+
+class Sealed(Struct, frozen=True, kw_only=True):
+    """What of a case can still be read: how many events as they came in, and whether a key opens what it sealed."""
+
+    raw_events: int
+    readable: bool
 
 
 class Counts(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,9 @@ LATEST_KEYS = """
 """
 """The keys that values are sealed with now; wrapped is NULL where the latest was destroyed."""
 
+DESTROYED = "SELECT generation, destroyed_at FROM keys WHERE name = ? AND destroyed_at IS NOT NULL"
+"""When each destroyed generation of a key was destroyed."""
+
 KEYS_OF = "SELECT name, generation, wrapped FROM keys WHERE name IN (??)"
 """Every generation of these keys, to open what was sealed."""
 
@@ -66,13 +69,14 @@ CASES = "SELECT doc FROM cases WHERE id IN (??)"
 # --- Commit
 
 ADD_CASE = """
-    INSERT INTO cases (id, version, stage, open, opened_at, urgent_at, next_at, material, seq, head, doc)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO cases
+    (id, version, stage, open, opened_at, urgent_at, next_at, material, raw_from, content_from, seq, head, doc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 MOVE_CASE = """
-    UPDATE cases SET version = ?, stage = ?, open = ?, urgent_at = ?, next_at = ?, material = ?, seq = ?, head = ?,
-    doc = ? WHERE id = ? AND version = ? AND seq = ?
+    UPDATE cases SET version = ?, stage = ?, open = ?, urgent_at = ?, next_at = ?, material = ?, raw_from = ?,
+    content_from = ?, seq = ?, head = ?, doc = ? WHERE id = ? AND version = ? AND seq = ?
 """
 """Compare-and-set: no row is touched where somebody moved the case since it was read."""
 
@@ -254,6 +258,32 @@ DRAFTS_OF = """
     SELECT controller, audience, lang, format, version, sha256, at, path, body FROM drafts WHERE case_id = ?
     ORDER BY version, at, controller, audience, lang, format
 """
+
+# --- Retention
+
+DUE_CONTENT = "SELECT doc FROM cases WHERE content_from <= ? ORDER BY content_from LIMIT ?"
+DUE_RAW = "SELECT doc FROM cases WHERE raw_from <= ? ORDER BY raw_from LIMIT ?"
+"""The cases that were closed so long ago that something of them may be due for erasure, the oldest first."""
+
+ERASED_SINCE = """
+    SELECT DISTINCT keys.name FROM keys JOIN cases ON cases.id = keys.name WHERE destroyed_at >= ? ORDER BY keys.name
+"""
+"""Cases whose key was destroyed lately: what lies of them outside the database goes too."""
+
+SEALED_OF = """
+    SELECT cases.id, (SELECT count(*) FROM events WHERE events.case_id = cases.id AND raw IS NOT NULL),
+    (SELECT count(*) FROM keys WHERE keys.name = cases.id AND wrapped IS NOT NULL)
+    FROM cases WHERE cases.id IN (??)
+"""
+"""How many raw events of a case are there, and whether a key opens what it sealed."""
+
+LIVE_DAYS = """
+    SELECT DISTINCT name FROM keys WHERE wrapped IS NOT NULL AND ((name > 'dead:' AND name < 'dead;')
+    OR (name > 'mail:' AND name < 'mail;') OR (name > 'screened:' AND name < 'screened;')) ORDER BY name
+"""
+"""The days of which something that belongs to no case can still be read."""
+
+NOTICE_IDS = "SELECT id FROM outbox WHERE case_id = ? ORDER BY id"
 
 # --- Reading
 

@@ -40,6 +40,7 @@ pre{font:13px/1.45 ui-monospace,Consolas,'Courier New',monospace;background:#f2f
 padding:.5rem .7rem;margin:.3rem 0 .8rem;white-space:pre-wrap}
 nav{background:#f5f7fa;padding:.6rem .9rem;margin:1rem 0}nav h2{margin:0 0 .3rem}nav ul{margin:0}
 nav+h2~h2{border-top:2px solid #1d3c5c;padding-top:1rem;margin-top:2.5rem}
+@page{margin:18mm 15mm}
 @media print{body{margin:0;max-width:none;font-size:11pt}h2,h3{break-after:avoid}nav+h2~h2{break-before:page;border:0}
 a{color:inherit;text-decoration:none}tr,li,.box,.urgent{break-inside:avoid}}
 """.strip()

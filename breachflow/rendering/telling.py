@@ -106,6 +106,10 @@ class Telling(Wording):
         return [(f"{self.head('entry_no')} {line.seq}, {term}", told) for line in one.entries
                 for term, told in [self._row(line)]]  # fmt: skip
 
+    def row(self, term: str, value: str) -> str:
+        """Return a row of a table as a line of text."""
+        return f"{term}{self._colon}{value}"
+
     def kind(self, line: Line) -> str:
         """Return what kind of entry it is."""
         return self._register["entry"].get(line.kind) or self._register["entry"]["other"]

@@ -82,8 +82,8 @@ def _case(one: Account, telling: Telling) -> list[str]:
         "case": one.case.id,
         "title": telling.called(one),
         "assessment": "\n".join(telling.assessed(one)),
-        "decisions": _lines(telling.decided(one)),
-    } | {name: _lines(telling.stated(one, name)) for name in ("facts", "effects", "remedies")}
+        "decisions": _lines(telling.decided(one), telling),
+    } | {name: _lines(telling.stated(one, name), telling) for name in ("facts", "effects", "remedies")}
     return [said.get(column) or told.get(telling.head(column), "") for column in CASES]
 
 
@@ -95,8 +95,8 @@ def _entries(one: Account, telling: Telling) -> Iterable[list[str]]:
         ]  # fmt: skip
 
 
-def _lines(rows: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(f"{term}: {value}" for term, value in rows)
+def _lines(rows: Iterable[tuple[str, str]], telling: Telling) -> str:
+    return "\n".join(telling.row(term, value) for term, value in rows)
 
 
 def _text(value: str, telling: Telling) -> str:

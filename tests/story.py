@@ -136,7 +136,6 @@ class Story:
         self.workflow.tick()
         self.workflow.draft()
         self.workflow.deliver()
-        self.workflow.forget()
 
     def told(self) -> list[str]:
         """Who was mailed since the last question, by the part before the @, in order."""

@@ -107,7 +107,7 @@ def test_the_list_is_bounded_and_keeps_what_is_seen_most(story, monkeypatch):
     assert seen(story)[0] == ("real", 4), "what is known goes on being counted where there is no room"
 
     story.advance(hours=2)
-    story.beat()
+    story.workflow.forget()
     assert len(seen(story)) == 10
     assert seen(story)[0] == ("real", 4)
     story.event({}, severity="low", assets=["x" * 400])
@@ -119,10 +119,10 @@ def test_what_has_been_mapped_since_disappears_and_what_is_not_seen_expires(stor
     story.event({}, severity="low", assets=["files-9", "old-host"])
     story.workflow.charter = Charter(organisation(datamap=(Asset(id="files", match=("files-*",)),)))
     story.advance(hours=2)
-    story.beat()
+    story.workflow.forget()
     assert seen(story) == [("old-host", 1)]
     story.advance(days=366)
-    story.beat()
+    story.workflow.forget()
     assert seen(story) == []
 
 

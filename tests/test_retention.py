@@ -380,7 +380,7 @@ def test_the_defaults_are_those_of_the_example_file(tmp_path):
 
 
 def test_a_database_of_before_knows_when_its_cases_were_closed(tmp_path):
-    """A database of version 2 is migrated: closed cases are due as if the columns had always been there."""
+    """A database of version 5 is migrated: closed cases are due as if the columns had always been there."""
     story = Story(tmp_path, organisation(POLICY))
     story.event(title=SECRET)
     case = dismissed(story)
@@ -391,7 +391,7 @@ def test_a_database_of_before_knows_when_its_cases_were_closed(tmp_path):
         connection.execute(f"DROP INDEX {index}")
     for column in ("raw_from", "content_from"):
         connection.execute(f"ALTER TABLE cases DROP COLUMN {column}")
-    connection.execute("UPDATE meta SET value = '2' WHERE name = 'version'")
+    connection.execute("UPDATE meta SET value = '5' WHERE name = 'version'")
     connection.commit()
     connection.close()
 

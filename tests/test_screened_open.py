@@ -110,10 +110,10 @@ def test_a_screened_event_is_kept_as_long_as_the_policy_says_and_no_longer(story
     ident = low(story)
     row = story.store.screened(START - timedelta(days=1), 1)[0]
     story.advance(days=30)
-    story.beat()
+    story.workflow.forget()
     assert story.store.raw(row.identity, row.content) is not None
     story.advance(days=1)
-    story.beat()
+    story.workflow.forget()
     assert story.store.raw(row.identity, row.content) is None
     assert len(story.store.screened(START - timedelta(days=1), 10)) == 1
     with pytest.raises(IllegalMove, match=r"erased.*kept for 30 days.*breachflow report"):

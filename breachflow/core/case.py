@@ -371,12 +371,16 @@ class Key(Struct, frozen=True, kw_only=True):
 
 
 class Forget(Struct, frozen=True, kw_only=True):
-    """What is erased with a change: the case's events as they came in, or with the case's key all that it sealed."""
+    """What is erased with a change: the case's events as they came in, or with the case's key all that it sealed.
+
+    `assets` are names that the list of unmapped ones must not keep: a machine's name may be a person's.
+    """
 
     what: Literal["raw", "content"]
     by: str
     reason: str
     at: Instant
+    assets: tuple[str, ...] = ()
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):

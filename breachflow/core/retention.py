@@ -168,7 +168,7 @@ def _erased(case: Case, by: str, reason: str, now: datetime) -> Change:
         erased=Erased(at=now, by=by, facts=tuple(gone)),
         raw_erased_at=now,
     )
-    return _change(case, after, "erased", Forget(what="content", by=by, reason=reason, at=now))
+    return _change(case, after, "erased", Forget(what="content", by=by, reason=reason, at=now, assets=case.assets))
 
 
 def _change(case: Case, after: Case, kind: str, forget: Forget) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from breachflow.core.case import Forget
 from breachflow.store import statements as sql
 from breachflow.store.engine import Engine
+from breachflow.store.instants import plain
 from breachflow.store.vault import Vault
 
 
@@ -15,6 +16,9 @@ def forget(engine: Engine, vault: Vault, case: str, what: Forget) -> None:
         return
     vault.destroy(case, what.by, what.reason, what.at)
     forget_sealed(engine, case)
+    if what.assets:
+        names = {plain(asset.casefold()) for asset in what.assets}
+        engine.many(sql.FORGET_UNMAPPED, [(name,) for name in sorted(names)])
 
 
 def forget_sealed(engine: Engine, case: str) -> None:

@@ -103,6 +103,8 @@ class _Taken(_Moved, kw_only=True, forbid_unknown_fields=True):
     content: str
     because: str
     revision: bool = False
+    joined: str | None = None
+    screened_at: datetime | None = None
     facts: tuple[FactMoved, ...] = ()
     controller_unknown: str | None = None
 
@@ -183,6 +185,138 @@ class CaseReopened(_Moved, kw_only=True, forbid_unknown_fields=True):
     """A person looks at it again."""
 
 
+class EntryRetracted(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """A person took back what an entry of the data map said of the case."""
+
+    entry_of_map: str
+    facts: tuple[FactMoved, ...] = ()
+
+
+class ChannelMarked(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """A way of telling people was breached too, or is safe again; `compromised` are all that are marked now."""
+
+    channel: str
+    restored: bool
+    compromised: tuple[str, ...]
+
+
+class Held(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """A litigation hold: nothing of the case is erased."""
+
+
+class HoldReleased(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """The hold is lifted."""
+
+    held_since: datetime
+    held_by: str
+
+
+class CasesMerged(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """Two cases are one breach: `other` came into this one, or this one went `into` that one."""
+
+    other: str | None = None
+    into: str | None = None
+    facts: tuple[FactMoved, ...] = ()
+
+
+class CasesSplit(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """What was joined stands on its own: an event that went `into` a case of its own, or came `out_of` this one.
+
+    `other` is the case whose merge was undone.
+    """
+
+    other: str | None = None
+    into: str | None = None
+    out_of: str | None = None
+    event: str | None = None
+    source: str | None = None
+    detected_at: datetime | None = None
+    facts: tuple[FactMoved, ...] = ()
+
+
+class Bundled(_Moved, kw_only=True, forbid_unknown_fields=True):
+    """These cases are notified together, EDPB 9/2022; the earliest awareness governs."""
+
+    bundle: tuple[str, ...]
+
+
+class Unbundled(Bundled, kw_only=True, forbid_unknown_fields=True):
+    """The case is notified on its own again."""
+
+
+class Erased(_Said, kw_only=True, forbid_unknown_fields=True):
+    """The content of a closed case was erased; which facts went with it."""
+
+    facts_erased: tuple[str, ...]
+
+
+class RawErased(_Said, kw_only=True, forbid_unknown_fields=True):
+    """The events of a closed case as they came in were erased."""
+
+
+class _List(_Said, kw_only=True, forbid_unknown_fields=True):
+    list: str
+    controller: str
+    count: int
+
+
+class PeopleImported(_List, kw_only=True, forbid_unknown_fields=True):
+    """A list of people concerned was imported, Art. 34: counts and the hash of the file, no names."""
+
+    groups: dict[str, Any]
+    file: str
+    merged: int | None = None
+    skipped: int | None = None
+    known: int | None = None
+
+
+class PeopleReleased(_List, kw_only=True, forbid_unknown_fields=True):
+    """A named person released a list for sending: how many by group, and the hash of each text."""
+
+    groups: dict[str, Any]
+    file: str
+    cuts: tuple[dict[str, Any], ...]
+    rate: float
+    queued: int
+    held: int
+    legal_review: str | None = None
+
+
+class _PeopleMoved(_List, kw_only=True, forbid_unknown_fields=True):
+    people: tuple[str, ...]
+
+
+class PeopleReached(_PeopleMoved, kw_only=True, forbid_unknown_fields=True):
+    """People of a list, by tags that name nobody, were reached by letter or by telephone."""
+
+    how: str
+
+
+class PeopleBounced(_PeopleMoved, kw_only=True, forbid_unknown_fields=True):
+    """What was sent to people of a list, by tags that name nobody, came back."""
+
+
+class PeopleExempted(_PeopleMoved, kw_only=True, forbid_unknown_fields=True):
+    """People of a list, by tags that name nobody, are not written to, for a reason that the register has."""
+
+
+class PeopleDispatched(_List, kw_only=True, forbid_unknown_fields=True):
+    """The proof of dispatch: everybody of a list has an outcome."""
+
+    file: str
+    outcomes: dict[str, dict[str, int]]
+    texts: tuple[str, ...] = ()
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+class PeopleErased(_List, kw_only=True, forbid_unknown_fields=True):
+    """The names of a list were erased; its counts and hashes stay."""
+
+    file: str
+    outcomes: dict[str, dict[str, int]]
+
+
 class Escalated(_Said, kw_only=True, forbid_unknown_fields=True):
     """A rung of a clock's ladder was reached: who is told now, by the ids of the organisation file."""
 
@@ -207,6 +341,16 @@ class MailFailed(_Mail, kw_only=True, forbid_unknown_fields=True):
     """A mail cannot be delivered: `instead` is told in its place, or nobody could be, which is an alarm."""
 
     error: str
+    instead: str | None = None
+    alarm: str | None = None
+
+
+class MailReported(_Mail, kw_only=True, forbid_unknown_fields=True):
+    """What the provider said afterwards: delivered, deferred, or come back; then `instead` is told in its place."""
+
+    event: str
+    reported_at: datetime
+    status: str | None = None
     instead: str | None = None
     alarm: str | None = None
 
@@ -237,6 +381,24 @@ DATA: dict[str, type[Struct]] = {
     "breachflow.case.escalated": Escalated,
     "breachflow.case.told": MailSent,
     "breachflow.case.not-told": MailFailed,
+    "breachflow.case.retract": EntryRetracted,
+    "breachflow.case.channel": ChannelMarked,
+    "breachflow.case.hold": Held,
+    "breachflow.case.release": HoldReleased,
+    "breachflow.case.merged": CasesMerged,
+    "breachflow.case.split": CasesSplit,
+    "breachflow.case.bundled": Bundled,
+    "breachflow.case.unbundled": Unbundled,
+    "breachflow.case.erased": Erased,
+    "breachflow.case.raw-erased": RawErased,
+    "breachflow.case.delivery": MailReported,
+    "breachflow.case.people_imported": PeopleImported,
+    "breachflow.case.people_released": PeopleReleased,
+    "breachflow.case.people_reached": PeopleReached,
+    "breachflow.case.people_bounced": PeopleBounced,
+    "breachflow.case.people_exempted": PeopleExempted,
+    "breachflow.case.people_dispatched": PeopleDispatched,
+    "breachflow.case.people_erased": PeopleErased,
     "breachflow.dead_letter": NotRead,
 }
 """The data of each type of CloudEvent that goes out."""

@@ -46,11 +46,13 @@ class Course:
     def __init__(self) -> None:
         self._standing: dict[Place, _Standing] = {}
         self._unsettled: set[Place] = set()
+        self.assigned = False
 
     def assign(self, places: set[Place]) -> None:
         """These partitions are ours from now on, and no others; each starts where `settle` will say."""
         self._standing.clear()
         self._unsettled = set(places)
+        self.assigned = True
 
     def settle(self, place: Place, following: int, stamp: int) -> None:
         """The partition was sought to the offset to read next, as the ledger has it."""

@@ -91,6 +91,7 @@ class Decisions:
             received = _received(identity, content, envelope, raw, now)
             if workflow.store.commit([msgspec.structs.replace(change, received=(received,))], positions=(reached,)):
                 self._figures.decisions += 1
+                workflow.meter.decided(envelope.verb)
                 return
         raise Contended(f"{envelope.case}: changed {ATTEMPTS} times while the decision was being recorded.")
 

@@ -39,6 +39,15 @@ async def missing(kafka: Kafka, topics: Iterable[str]) -> list[str]:
     return [topic for topic in topics if topic not in there]
 
 
+async def partitions(kafka: Kafka, topics: Iterable[str]) -> dict[str, list[int]]:
+    """Return the partitions of those topics that are there. Raises `KafkaError`, `TimeoutError`, `OSError`."""
+    async with _admin(kafka) as admin, asyncio.timeout(ANSWER_SECONDS):
+        there = set(await admin.list_topics())
+        # Asking about a topic that is not there would make it, where the broker does that.
+        described = await admin.describe_topics([topic for topic in topics if topic in there])
+    return {one["topic"]: sorted(part["partition"] for part in one["partitions"]) for one in described}
+
+
 async def create(
     settings: Settings, *, partitions: int = PARTITIONS, replication: int = -1
 ) -> tuple[list[str], list[str]]:

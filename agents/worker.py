@@ -34,6 +34,7 @@ from breachflow.agents.outgoing import Outgoing
 from breachflow.agents.topics import missing
 from breachflow.agents.transport import Consumer
 from breachflow.agents.watchdog import Watchdog
+from breachflow.meter import Meter
 from breachflow.settings.environment import Kafka, Settings
 from breachflow.store import Unavailable
 from breachflow.workflow import Contended, Workflow, where
@@ -54,7 +55,14 @@ log = structlog.get_logger("breachflow")
 class Worker:
     """One process's agents, what they share, and what it says about itself."""
 
-    def __init__(self, settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        make_workflow: Callable[[], Workflow],
+        *,
+        singly: bool = False,
+        meter: Meter | None = None,
+    ) -> None:
         if settings.kafka is None:
             raise AssertionError("a worker without brokers: the command refuses it")
         self.kafka: Kafka = settings.kafka
@@ -63,6 +71,8 @@ class Worker:
         self.watchdog = Watchdog()
         self.course = Course()
         self.ready = False
+        self.meter = meter or Meter()
+        self.kafka_away = ""
         self._formats = {event.topic: event.format for event in settings.event_topics}
         self._decides = False
         self._singly = singly
@@ -70,6 +80,22 @@ class Worker:
         self._clerks: list[Clerk] = []
         self._keeper = self._clerk("ledger")
         self._app: App | None = None
+
+    def waits(self) -> str:
+        """Why no events are taken in; empty where they are, and where Kafka is away, which no new start mends."""
+        if self.kafka_away or (self.ready and self.course.assigned):
+            return ""
+        return "the partitions have not been assigned yet" if self.ready else "the worker is still starting"
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """How many records each partition that is read here is behind, as of the last look."""
+        return {(place.topic, place.partition): behind for place, behind in self.watchdog.lag.items()}
+
+    def counted(self) -> dict[str, int]:
+        """What is told of the figures among the metrics."""
+        return {
+            "missing": self.figures.missing, "refused": self.figures.refused, "published": self.figures.published,
+        }  # fmt: skip
 
     async def run(self, stopping: asyncio.Event) -> int:
         """Run until `stopping` and return 0; 1 where the app crashed or stands still."""
@@ -99,13 +125,15 @@ class Worker:
 
     async def _problem(self) -> str | None:
         try:
+            self.kafka_away = ""
             await self._keeper.once(_rehearsed)
         except (Unavailable, Contended) as problem:
             return str(problem)
         try:
             lacking = await missing(self.kafka, (*self._formats, self.settings.decision_topic))
         except (KafkaError, TimeoutError, OSError) as problem:
-            return f"Kafka at {', '.join(self.kafka.bootstrap)} does not answer ({type(problem).__name__})."
+            self.kafka_away = await broker.sentence(self.kafka, problem)
+            return self.kafka_away
         # A deployment in which no other system decides has no such topic.
         self._decides = self.settings.decision_topic not in lacking
         if lacking := [topic for topic in lacking if topic != self.settings.decision_topic]:
@@ -177,9 +205,11 @@ class Worker:
                 continue
             try:
                 ends = await self._consumer().ends()
-            except (KafkaError, TimeoutError):
+            except (KafkaError, TimeoutError) as problem:
+                self.kafka_away = type(problem).__name__
                 self.watchdog.excuse(monotonic())
                 continue
+            self.kafka_away = ""
             for place, finding in self.watchdog.look(self.course.all(), ends, monotonic()).items():
                 if finding == "end":
                     log.critical("standing still", **_named(place), lag=self.watchdog.lag[place])
@@ -215,18 +245,40 @@ class Worker:
         return cast("Consumer", self._app.consumer)
 
 
-def work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False) -> int:
+def work(
+    settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False, meter: Meter | None = None
+) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; return the exit code."""
     # A batch makes some ten thousand values that live as long as it does: looking through them is in vain.
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    return asyncio.run(_work(settings, make_workflow, singly=singly))
+    return asyncio.run(_work(settings, make_workflow, singly=singly, meter=meter or Meter()))
 
 
-async def _work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool) -> int:
+async def _work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool, meter: Meter) -> int:
     _quieten()
     async with _signals() as stopping:
-        return await Worker(settings, make_workflow, singly=singly).run(stopping)
+        worker = Worker(settings, make_workflow, singly=singly, meter=meter)
+        if settings.metrics is None:
+            return await worker.run(stopping)
+        from breachflow.monitoring import watched
+
+        beating = asyncio.ensure_future(_beat(meter))
+        try:
+            with watched(
+                settings.metrics, meter, make_workflow, waits=worker.waits, ticks=False,
+                lag=worker.lag, kafka=worker.counted,
+            ):  # fmt: skip
+                return await worker.run(stopping)
+        finally:
+            beating.cancel()
+
+
+async def _beat(meter: Meter) -> None:
+    """Say again and again that the loop turns."""
+    while True:
+        meter.beat()
+        await asyncio.sleep(1.0)
 
 
 @asynccontextmanager

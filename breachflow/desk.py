@@ -41,6 +41,14 @@ class Folder:
         _remember(folder)
         return str(path)
 
+    def clear(self, case: str) -> None:
+        """Remove the drafts of a case; where there are none, nothing happens."""
+        folder = self.root / file_name(case)
+        if folder.is_dir() and not folder.is_symlink():
+            for path in folder.iterdir():
+                path.unlink(missing_ok=True)
+            folder.rmdir()
+
 
 def file_name(name: str) -> str:
     """Return a name that is safe in any folder: letters, digits and a few signs, not hidden, of bearable length.

@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,6 +68,20 @@ class Inbox:
                 time.sleep(SETTLED_SECONDS / 4)
         return total
 
+    def clear(self, before: datetime) -> int:
+        """Remove the files that were taken in before then; return how many. They hold events as they came in."""
+        removed = 0
+        with os.scandir(self.done) as entries:
+            for entry in entries:
+                # The last change of the entry itself is the move to `done`; the file's own time may be older.
+                with suppress(FileNotFoundError):  # Another process clears as well.
+                    if entry.is_file(follow_symlinks=False) and _taken_in(entry) < before.timestamp():
+                        Path(entry.path).unlink()
+                        removed += 1
+        if removed:
+            log.info("inbox", cleared=removed)
+        return removed
+
     def _files(self) -> list[Path]:
         """Return what lies in the folder and is meant to be read, the oldest first."""
         found = []
@@ -126,6 +141,11 @@ def _opened(path: Path) -> BinaryIO:
         os.close(handle)
         raise FileNotFoundError(path)
     return open(handle, "rb")  # noqa: PTH123 - a handle, not a path.
+
+
+def _taken_in(entry: os.DirEntry[str]) -> float:
+    found = entry.stat(follow_symlinks=False)
+    return max(found.st_ctime, found.st_mtime)
 
 
 def _settled(path: Path) -> bool:

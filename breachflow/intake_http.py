@@ -1,5 +1,7 @@
 """Events by HTTP: `POST /events` with a bearer token, answered only after the commit.
 
+`POST /sendgrid/events` is for what SendGrid reports about our mails: its signature stands in the token's place.
+
 Requests wait in one bounded queue; whoever calls `take` writes as many of them as fit into one commit. Nothing here
 decides anything: a body is handed to the formats and to the workflow as a file's content is.
 """
@@ -14,6 +16,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from itertools import islice
 from typing import NamedTuple
@@ -21,11 +24,14 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 
+from breachflow.core.case import Report
 from breachflow.core.intake import Fate, Tally, tallied
+from breachflow.delivery.sendgrid_events import SIGNATURE, TIMESTAMP, Seal, reports
 from breachflow.formats import MAX_PAYLOAD, MAX_RECORDS, names
 from breachflow.ingest import BATCH, records
 from breachflow.settings.environment import Address
-from breachflow.workflow import Record, Workflow, where
+from breachflow.store.errors import StoreError
+from breachflow.workflow import Contended, Record, Workflow, where
 
 WAITING = 256  # Requests in the queue; at the pace of one commit a second still less than an answer's patience.
 BODIES_IN_FLIGHT = 64_000_000  # Bytes of bodies held at a time, whatever the number of senders.
@@ -61,14 +67,34 @@ class Asked(NamedTuple):
     answer: Future[web.Response]
 
 
-class Door:
-    """The HTTP server on a thread of its own, and the queue between it and whoever takes in."""
+class Told(NamedTuple):
+    """What one request reports about our mails, waiting to be recorded, and where its answer goes."""
 
-    def __init__(self, address: Address, token: str, alive: Callable[[], bool], ready: Callable[[], bool]) -> None:
+    reports: Sequence[Report]
+    answer: Future[web.Response]
+
+
+class Door:
+    """The HTTP server on a thread of its own, and the queue between it and whoever takes in.
+
+    Without a token no events are taken; `seal` is SendGrid's, `clock` what its timestamps are held against.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        token: str | None,
+        alive: Callable[[], bool],
+        ready: Callable[[], bool],
+        *,
+        seal: Seal | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.address = address
-        self._token = token.encode()
+        self._token = token.encode() if token else None
+        self._seal, self._clock = seal, clock or (lambda: datetime.now(UTC))
         self._alive, self._ready = alive, ready
-        self._waiting: queue.Queue[Asked] = queue.Queue(WAITING)
+        self._waiting: queue.Queue[Asked | Told] = queue.Queue(WAITING)
         self._held = 0
         self._bucket = Bucket(RATE, BURST)
         self._closing = False
@@ -106,23 +132,28 @@ class Door:
         come again, and the failure is raised; what had been committed by then is a duplicate the second time.
         """
         asked = self._next(patience)
+        heard: list[Asked | Told] = []
         together: list[Asked] = []
         batch: list[Record] = []
         ends: list[int] = []
         try:
             while asked is not None:
-                together.append(asked)
-                batch += _records(asked, workflow)
-                ends.append(len(batch))
+                heard.append(asked)
+                if isinstance(asked, Told):
+                    asked.answer.set_result(_recorded(asked.reports, workflow))
+                else:
+                    together.append(asked)
+                    batch += _records(asked, workflow)
+                    ends.append(len(batch))
                 asked = self._next(0) if len(batch) < BATCH else None
             return _taken(together, batch, ends, workflow)
         finally:
             # Who has been answered keeps that answer; on a failure the others must not wait for nothing.
-            for one in together:
+            for one in heard:
                 if not one.answer.done():
                     one.answer.set_result(come_again("The database is away: nothing is lost, send it again."))
 
-    def _next(self, patience: float) -> Asked | None:
+    def _next(self, patience: float) -> Asked | Told | None:
         try:
             return self._waiting.get(timeout=patience) if patience else self._waiting.get_nowait()
         except queue.Empty:
@@ -134,7 +165,10 @@ class Door:
     async def _serve(self) -> None:
         self._loop, self._closed = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(middlewares=[in_json])
-        app.router.add_post("/events", self._events)
+        if self._token is not None:
+            app.router.add_post("/events", self._events)
+        if self._seal is not None:
+            app.router.add_post("/sendgrid/events", self._reports)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.on_response_prepare.append(_headers)
@@ -173,9 +207,17 @@ class Door:
         return web.json_response({"ready": True}) if ready else come_again("Events cannot be taken in now.")
 
     async def _events(self, request: web.Request) -> web.Response:
-        refused = self._refused(request)
-        if refused is not None:
-            return refused
+        return self._refused(request) or await self._heard(request, self._answer)
+
+    async def _reports(self, request: web.Request) -> web.Response:
+        if SIGNATURE not in request.headers or TIMESTAMP not in request.headers:
+            return _leaving(request, problem(401, "The signature is missing: this address is for SendGrid."))
+        return self._too_much(request) or await self._heard(request, self._told)
+
+    async def _heard(
+        self, request: web.Request, then: Callable[[web.Request, bytes], Awaitable[web.Response]]
+    ) -> web.Response:
+        """Read the body, where there is room for it, and do what is to be done with it."""
         size = request.content_length if request.content_length is not None else MAX_PAYLOAD
         if self._closing or self._waiting.full() or self._held + size > BODIES_IN_FLIGHT:
             return _leaving(request, come_again("Too much is waiting: nothing was taken in, send it again."))
@@ -184,7 +226,7 @@ class Door:
             body = await _body(request)
             if isinstance(body, web.Response):
                 return _leaving(request, body)
-            return await self._answer(request, body)
+            return await then(request, body)
         finally:
             self._held -= size
 
@@ -192,11 +234,18 @@ class Door:
         """Return why this request is not even read, or `None`."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         # Compared in constant time: how long a refusal takes must not tell how much of a guess was right.
-        known = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self._token)
+        known = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self._token or b"")
         if scheme.lower() != "bearer" or not known:
             response = problem(401, "The bearer token is missing or wrong: send `Authorization: Bearer …`.")
             response.headers["WWW-Authenticate"] = "Bearer"
             return _leaving(request, response)
+        form = request.query.get("format")
+        if form not in (None, "auto", *names()):
+            return _leaving(request, problem(400, f"`format` is none of {', '.join(names())}."))
+        return self._too_much(request)
+
+    def _too_much(self, request: web.Request) -> web.Response | None:
+        """Return why a request of whoever may send is not read, or `None`."""
         wait = self._bucket.wait(time.monotonic())
         if wait:
             response = problem(429, "Too many requests: send several events in one.")
@@ -204,16 +253,29 @@ class Door:
             return _leaving(request, response)
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             return _leaving(request, problem(415, "A compressed body is not read: send it as it is."))
-        form = request.query.get("format")
-        if form not in (None, "auto", *names()):
-            return _leaving(request, problem(400, f"`format` is none of {', '.join(names())}."))
         if request.content_length is not None and request.content_length > MAX_PAYLOAD:
             return _leaving(request, problem(413, PROBLEMS[413]))
         return None
 
     async def _answer(self, request: web.Request, body: bytes) -> web.Response:
         form = request.query.get("format", "auto")
-        asked = Asked(body, f"HTTP {request.remote or '-'}", None if form == "auto" else form, Future())
+        origin = f"HTTP {request.remote or '-'}"
+        return await self._queued(Asked(body, origin, None if form == "auto" else form, Future()))
+
+    async def _told(self, request: web.Request, body: bytes) -> web.Response:
+        """Hold the body against SendGrid's signature, and queue what it reports."""
+        signature, timestamp = request.headers[SIGNATURE], request.headers[TIMESTAMP]
+        refused = self._seal.refused(body, signature, timestamp, self._clock()) if self._seal is not None else "Off."
+        if refused is not None:
+            log.warning("sendgrid", problem=refused)
+            return problem(401, refused)
+        try:
+            found = reports(body)
+        except ValueError as error:
+            return problem(400, str(error))
+        return await self._queued(Told(found, Future()))
+
+    async def _queued(self, asked: Asked | Told) -> web.Response:
         try:
             self._waiting.put_nowait(asked)
         except queue.Full:
@@ -283,6 +345,17 @@ def _taken(together: Sequence[Asked], batch: Sequence[Record], ends: Sequence[in
                 together[answered].answer.set_result(_accepted(tallied(own)))
             answered += 1
     return tallied(fates)
+
+
+def _recorded(told: Sequence[Report], workflow: Workflow) -> web.Response:
+    """Record what SendGrid reports; a fault of ours in one report is answered, and holds up no events."""
+    try:
+        return web.json_response({"recorded": workflow.report(told)})
+    except (StoreError, Contended):
+        raise
+    except Exception as fault:  # noqa: BLE001 - answered: SendGrid is told to send it again, the operator where.
+        _stumbled(fault)
+        return problem(500, "breachflow stumbled over this report: its own fault, send it again.")
 
 
 def _records(asked: Asked, workflow: Workflow) -> list[Record]:

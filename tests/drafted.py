@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from breachflow.core import drafting_audiences
 from breachflow.core.backtest import shipped
 from breachflow.core.case import Awareness, Candidate, Case, Filing, Known, Notice, Part, Stage
 from breachflow.core.charter import Charter
@@ -61,7 +62,7 @@ LEAK = {
 """A breach of which much is known: the base of contracts was copied."""
 
 GOLD = {case.id: msgspec.to_builtins(case.facts) for case in shipped()}
-AUDIENCES = ("cnil", "edpb", "people", "controller", "board", "dpo")
+AUDIENCES = drafting_audiences.AUDIENCES
 RENDERER = Renderer()
 
 
@@ -142,7 +143,8 @@ FRENCH = re.compile(
     re.IGNORECASE,
 )
 NAMES = re.compile(
-    r"cnil\.fr|quai des Forges|Loueur SAS|Constructeur SA|Le serveur.*?réseau|La double.*?comptes", re.DOTALL
+    r"cnil\.fr|confirmed\s+by\s+the\s+logs|quai des Forges|Loueur SAS|Constructeur SA|Le serveur.*?réseau|La double.*?comptes",
+    re.DOTALL,
 )
 """Names and people's own words that stay as they are in either language."""
 
@@ -158,5 +160,7 @@ def check(text, lang):
     foreign = (ENGLISH if lang == "fr" else FRENCH).findall(NAMES.sub("", prose))
     assert not foreign, set(foreign)
     if lang == "fr":
+        # A short message keeps to the letters and spaces that telephones send.
+        prose = re.sub(r"(?m)^ {6}\S.*$", "", prose)
         wrong = re.search(r"[^\s\u00a0\u202f][;!?»](?!\w)|«[^\u00a0]| [;:!?»]|\w'\w", prose)
         assert wrong is None, prose[wrong.start() - 20 : wrong.end() + 20]

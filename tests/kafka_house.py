@@ -84,6 +84,9 @@ class House:
         self.group = name
         self.processes: list[Process] = []
         assert self.run("init")[0] == 0
+        # Every mail on its own: what is counted here are mails, and a digest would wait for its quarter of an hour.
+        with (folder / "organisation.toml").open("a") as file:
+            file.write("\n[policy.ladder]\nstorm_after = 10000\n")
 
     def settings(self) -> Settings:
         return load(self.env, self.folder)

@@ -239,20 +239,35 @@ class Client:
 class KafkaServer(Client):
     """One broker and its controller in one JVM, with an empty log in a temporary folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, pem: str | None = None, user: tuple[str, str] | None = None) -> None:
+        """`pem` is a key and its certificate: then `secure` is an address with TLS that asks `user` for a password."""
         self.jars = jars()
         self.folder = Path(tempfile.mkdtemp(prefix="breachflow-kafka-"))
         self.port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.secure = ""
+        secured, listeners = "", ""
+        if pem is not None and user is not None:
+            (self.folder / "server.pem").write_text(pem)
+            (self.folder / "server.pem").chmod(0o600)
+            self.secure = f"127.0.0.1:{free_port()}"
+            listeners = f",SASL_SSL://{self.secure}"
+            secured = f"""
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={self.folder / "server.pem"}
+listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
         self._process: subprocess.Popen[bytes] | None = None
         self._properties = self.folder / "server.properties"
         self._properties.write_text(
             f"""
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
-controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}{listeners}
+{secured}controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller}
 log.dirs={self.folder / "log"}
 num.partitions=1
@@ -282,6 +297,7 @@ controlled.shutdown.enable=true
                 f"--cluster-id={_cluster_id()}",
                 "-c",
                 str(self._properties),
+                *(() if user is None else ("--add-scram", f"SCRAM-SHA-512=[name={user[0]},password={user[1]}]")),
                 wait=True,
             )
             self.start()

@@ -36,12 +36,16 @@ class SendGridMock:
         self.accepted: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.complaints: list[str] = []
+        self.scopes = ["mail.send"]
         self.released = threading.Event()
         mock = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 mock.answer(self)
+
+            def do_GET(self) -> None:
+                mock.tell_scopes(self)
 
             def log_message(self, *_: object) -> None:
                 """Tests print enough."""
@@ -87,6 +91,15 @@ class SendGridMock:
             return
         status, headers, content = (*((answer,) if isinstance(answer, int) else answer), {}, b"")[:3]
         self._send(handler, status, headers, content)
+
+    def tell_scopes(self, handler: BaseHTTPRequestHandler) -> None:
+        """`GET /v3/scopes`: what the key may do."""
+        if handler.headers["Authorization"] != "Bearer SG.key":
+            self._send(handler, 401, {}, b"")
+        elif handler.path != "/v3/scopes":
+            self._send(handler, 404, {}, b"")
+        else:
+            self._send(handler, 200, {}, json.dumps({"scopes": self.scopes}).encode())
 
     def _judge(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         if handler.path != "/v3/mail/send":

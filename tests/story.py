@@ -64,13 +64,16 @@ class Outtray:
         self.mails: list[tuple[str, bytes]] = []
         self.broken: set[str] = set()
 
-    def send(self, message: bytes, *, to: str, notice: str, case: str | None):
+    def send(self, message: bytes, *, to: str, notice: str, case: str | None, without=()):
         from breachflow.delivery import Sent
 
         if to in self.broken:
             raise Refused("the mailbox does not exist")
         self.mails.append((to, message))
         return Sent(provider="outtray", reference=notice)
+
+    def forget(self, notices) -> None:
+        """What was handed out is handed out."""
 
 
 class Story:

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from breachflow.cli import COMMANDS, main
+from breachflow.core.drafting_audiences import AUDIENCES
 
 EVENT = {
     "id": "e1",
@@ -220,6 +221,38 @@ def test_a_report_by_options_is_a_native_event_that_goes_the_same_way(home, run)
     assert json.loads(run(*args)[1])["duplicates"] == 1
     event = json.loads(run(*args[:-1], "--print")[1])
     assert event["source"] == "person/desk"
+
+
+def test_there_is_a_draft_for_everybody_and_of_every_kind(case, run):
+    """A letter to the wrong recipient is what this case needs; all others render and say that they do not fit."""
+    for audience in AUDIENCES:
+        for lang in ("fr", "en"):
+            code, out, err = run("draft", case, "--for", audience, "--lang", lang, "--format", "text")
+            assert (code, err) == (0, "")
+            assert out.strip()
+    assert "not proposed" not in run("draft", case, "--for", "recipient", "--lang", "en")[1]
+    assert "not proposed" in run("draft", case, "--for", "police", "--lang", "en")[1]
+
+    assert "No filing is recorded" in run("draft", case, "--kind", "complement", "--lang", "en")[1]
+    assert run("draft", case, "--kind", "initial")[1] == run("draft", case)[1]
+    assert run("draft", case, "--kind", "nothing")[0] == 2
+
+
+def test_check_names_file_and_line_of_a_template_that_is_broken(home, case, run):
+    """A warning: the shipped one is used meanwhile, and the draft says so too."""
+    own = home / "templates" / "fr" / "dpo.md.j2"
+    own.parent.mkdir(parents=True)
+    own.write_text("# Fiche\n{% if %}\n")
+    code, out, _ = run("check")
+    assert code == 0
+    assert f"{own}:2: warning: " in out
+    assert "1 warning(s)" in out
+    told = [json.loads(line) for line in run("check", "--json")[1].splitlines()]
+    assert {"level": "warning", "line": 2, "key": str(own)}.items() <= told[-1].items()
+    code, out, err = run("draft", case, "--for", "dpo", "--lang", "fr")
+    assert code == 0
+    assert "fr/dpo.md.j2" in err
+    assert "fr/dpo.md.j2" in out
 
 
 def test_drafts_go_to_standard_output_or_a_file_of_their_own(case, run, tmp_path):

@@ -15,19 +15,22 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from jsonschema.validators import Draft7Validator, Draft202012Validator
-from story import Story
+from story import BREACH, Story, organisation
 
-from breachflow import formats
+from breachflow import formats, regroup
 from breachflow.agents import asyncapi, decisions
 from breachflow.agents.announced import DATA
 from breachflow.agents.outgoing import announced, announced_dead
 from breachflow.agents.topics import wanted
 from breachflow.cli import group
 from breachflow.core import decision as decided
-from breachflow.core.case import Stage
+from breachflow.core.case import Report, Stage
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import Facts, Scope
+from breachflow.core.organisation import Asset, Policy, Retention
+from breachflow.core.regrouping import Regroup
 from breachflow.formats import native, native_schema
+from breachflow.sending import Answering, Dispatch, Intake, Releasing
 from breachflow.settings import environment
 
 RECEIVED = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -36,6 +39,8 @@ STORIES = Path(__file__).parents[1] / "breachflow" / "cli" / "story"
 EVENT: dict[str, Any] = {
     "id": "N-1", "source": "person/dpo", "detected_at": "2026-03-02T09:15:30+01:00", "title": "Letter sent astray",
 }  # fmt: skip
+
+CRM = Asset(id="crm", match=("crm-01",), data=("contact",), people=("customers",), people_count=9)
 
 SCHEMA = native_schema.schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -267,10 +272,83 @@ def test_events_and_decisions_fit_there_as_they_fit_their_own_schema():
     assert not payload_of("cloudEvent").is_valid({"specversion": "1.0", "id": "1", "source": "s", "type": "t"})
 
 
+def _mail_came_back(story: Story, case: str) -> None:
+    """The provider says what became of mails, and until nobody is left to be told."""
+    story.decide(decided.Channel(by="DPO", reason="words", channel="mail", restored=False), case)
+    for number in range(20):
+        row = next((row for row in story.store.notices(case) if row.state == "sent"), None)
+        if row is None:
+            break
+        report = Report(id=f"r{number}", notice=row.notice.id, event="bounce", at=story.watch(), status="5.1.1")
+        story.workflow.report([report])
+        story.advance(minutes=16)
+
+
+def _regrouped(story: Story) -> None:
+    """Cases are merged, split and bundled; an entry of the data map is taken back."""
+    why = Regroup(by="DPO", reason="words")
+    alike = {"personal_data": True, "confidentiality": True, "incident_type": "sent_to_wrong_recipient", "people_count": 3,
+             "data": ["identity"], "recipient": "identified"}  # fmt: skip
+    story.advance(minutes=1)
+    for name in ("m1", "m2", "m3"):
+        story.event(alike | {"people_count": len(name) + int(name[1])}, id=name, case=name, controller="insurance")
+        story.advance(minutes=1)
+    story.event(alike | {"people_count": 70}, id="m4", case="m3", controller="insurance")
+    one, two, three = (case.id for case in story.cases[-3:])
+    regroup.merge(story.workflow, one, two, why)
+    regroup.unmerge(story.workflow, one, two, why)
+    regroup.part(story.workflow, three, "soc/test", "m4", why)
+    for case in (one, two):
+        story.decide(decided.Confirm(by="DPO", aware_at=story.watch()), case)
+    regroup.bundle(story.workflow, [one, two], why)
+    regroup.unbundle(story.workflow, one, why)
+    story.advance(minutes=1)
+    story.event(title="On the map", assets=["crm-01"], severity="high", case="map")
+    story.decide(decided.Retract(by="DPO", reason="words", entry="crm"), story.cases[-1].id)
+
+
+def _kept_and_erased(story: Story, dismissed: str) -> None:
+    story.decide(decided.Hold(by="DPO", reason="words"), dismissed)
+    story.decide(decided.Release(by="DPO", reason="words"), dismissed)
+    story.advance(days=1)
+    story.workflow.forget()
+    story.workflow.erase(dismissed, "DPO", "words")
+
+
+def _told_to_people(story: Story, folder: Path) -> None:
+    """A list of people concerned: taken in, released, sent; one comes back, one is exempt, the names are erased."""
+    measures = {"measures_taken": [{"what": "The server was cut off.", "state": "done"}]}
+    story.advance(minutes=1)
+    story.event(BREACH | measures, id="p1", case="people", controller="services")
+    case = story.cases[-1].id
+    story.decide(decided.Confirm(by="DPO", aware_at=story.watch()), case)
+    file = folder / "people.csv"
+    head = "id,nom,courriel,adresse,code_postal,ville,telephone,langue,groupe,données,second canal\n"
+    rows = "".join(
+        f"p{number},Name {number},p{number}@people.example,1 rue A,75001,Paris,,fr,g,identity,post\n"
+        for number in range(4)
+    )
+    file.write_text(head + rows + "p1,Name 1,p1@people.example,,,,,fr,g,identity,\nbroken\n", encoding="utf-8")
+    Intake(story.workflow).take_in(case, file, by="DPO", skip_bad=True)
+    again = folder / "again.csv"
+    again.write_text(head + rows + rows.replace("p0", "p9"), encoding="utf-8")
+    Intake(story.workflow).take_in(case, again, by="DPO")
+    Releasing(story.workflow).release(case, by="DPO", reason="words", rate=60_000, legal_review="Counsel")
+    Dispatch(story.workflow).dispatch(wait=lambda seconds: story.advance(seconds=seconds))
+    answering = Answering(story.workflow)
+    answering.bounce(case, ["p0", "p1"], by="DPO", reason="words")
+    answering.reached(case, ["p0"], "phone", by="DPO", reason="words")
+    answering.exempt(case, ["p1"], by="DPO", reason="words")
+    Dispatch(story.workflow).dispatch(wait=lambda seconds: story.advance(seconds=seconds))
+    answering.erase(case, by="DPO", reason="words")
+
+
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory) -> list[dict[str, Any]]:
     """All messages of cases that went through everything that there is."""
-    story = Story(tmp_path_factory.mktemp("announced"))
+    story = Story(
+        tmp_path_factory.mktemp("announced"), organisation(Policy(retention=Retention(raw_days=1)), datamap=(CRM,))
+    )
     story.raw(b'{"no": "event"')
     story.event(title="Mailbox opened", severity="high", controller="insurance", case="A")
     story.event({"people_count": 900, "text_data": "words"}, severity="low", controller="nobody", case="A")
@@ -303,6 +381,10 @@ def sent(tmp_path_factory) -> list[dict[str, Any]]:
     client = next(one.id for one in story.cases if one.id not in (case, other))
     story.decide(decided.Confirm(by=by, aware_at=later()), client)
     story.decide(decided.Done(by=by, clock="gdpr-art33-2", at=later(), reference="mail to the client"), client)
+    _mail_came_back(story, case)
+    _regrouped(story)
+    _kept_and_erased(story, other)
+    _told_to_people(story, tmp_path_factory.mktemp("lists"))
     messages = [announced(entry, "cases") for entry in story.store.unpublished(10_000)]
     messages += [announced_dead(letter, "dead") for letter in story.store.unpublished_dead(100)]
     story.store.close()
@@ -311,7 +393,9 @@ def sent(tmp_path_factory) -> list[dict[str, Any]]:
 
 def test_every_type_that_goes_out_was_told_in_a_story(sent):
     """A type that nothing sends, or that the document does not know, is one too many."""
-    assert {message["type"] for message in sent} == set(DATA)
+    told = {message["type"] for message in sent}
+    assert not set(DATA) - told, "promised, and told in no story"
+    assert not told - set(DATA), "told, and promised nowhere"
     names = {message.get("name") for message in DOCUMENT["components"]["messages"].values()} - {None}
     assert names == set(DATA)
     decisions_there = {f"breachflow.case.{one.__struct_config__.tag}" for one in get_args(decided.Decision)}
@@ -331,7 +415,17 @@ def test_every_key_of_the_document_goes_out_in_the_story(sent):
     said: dict[str, set[str]] = {}
     for message in sent:
         said.setdefault(message["type"], set()).update(message["data"])
-    optional = {"stage", "assessed", "profile", "clocks", "facts", "revision", "controller_unknown"}
+    optional = {
+        "stage",
+        "assessed",
+        "profile",
+        "clocks",
+        "facts",
+        "revision",
+        "controller_unknown",
+        "joined",
+        "screened_at",
+    }
     for kind, data in DATA.items():
         assert set(data.__struct_fields__) - said[kind] <= optional, kind
     assert {key for keys in said.values() for key in keys} >= optional

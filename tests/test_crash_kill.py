@@ -159,6 +159,9 @@ class Service:
             [sys.executable, "-c", "from breachflow.cli import main; main(['init'])"],
             env=self.environment, check=True, capture_output=True,
         )  # fmt: skip
+        # Every mail on its own: what is counted here are mails, and a digest would wait for its quarter of an hour.
+        with (home / "organisation.toml").open("a") as file:
+            file.write("\n[policy.ladder]\nstorm_after = 10000\n")
         self.log = self.said.open("ab")
         self.process: subprocess.Popen | None = None
 

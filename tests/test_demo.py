@@ -6,8 +6,17 @@ import re
 import stat
 
 import pytest
+from drafted import check
 
 from breachflow.cli import main
+from breachflow.core.drafting_audiences import AUDIENCES
+
+OWN_WORDS = re.compile(
+    r"Délégué à la\s+protection des données|Garantie constructeur pour le compte de\s+Vulcain Automobiles"
+    r"|e-mail\s+and\s+letter|^(Prise de connaissance|Décision de ne pas notifier|Avis du DPO).*(\n    .*)*",
+    re.MULTILINE,
+)
+"""Names of the demo's house, and what its people wrote: these stay in their language."""
 
 
 @pytest.fixture
@@ -49,6 +58,26 @@ def test_it_tells_which_cases_opened_who_was_mailed_and_what_was_set_aside(play,
     ):  # fmt: skip
         assert words in out, words
     assert re.search(r"MAIL \d+ to ciso, deputy, dpo, executive: overdue", out)
+
+
+def test_every_draft_of_every_case_is_whole(play, tmp_path):
+    """Eight cases, every audience, both languages: no gap, no raw key, no line of the other language."""
+    ids = set(re.findall(r"BF-\d{6}-[0-9A-Z]{9}", play(tmp_path / "home")))
+    for case in sorted(ids):
+        for audience in AUDIENCES:
+            for lang in ("fr", "en"):
+                text = play(tmp_path / "home", "draft", case, "--for", audience, "--lang", lang, "--format", "text")
+                check(OWN_WORDS.sub("…", text), lang)
+
+
+def test_what_it_lays_down_is_what_each_case_needs(play, tmp_path):
+    """A few drafts a case: letters and sheets only where their occasion is there."""
+    play(tmp_path / "home")
+    for folder in (tmp_path / "home" / "drafts").iterdir():
+        laid = {path.name.split("-")[0].split(".")[0] for path in folder.iterdir()}
+        assert {"board", "dpo", "register"}.isdisjoint(laid)
+        assert "controller" not in laid or laid <= {"controller", "police", "cnil", "edpb", "people", "sms"}
+        assert len(list(folder.iterdir())) <= 14
 
 
 def test_what_it_leaves_is_the_owners_only(play, tmp_path):

@@ -12,10 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from breachflow.core import drafting_cnil, drafting_people, facts
-from breachflow.core.case import InformedPeople, Part
+from breachflow.core import (
+    drafting_chronology,
+    drafting_cnil,
+    drafting_letters,
+    drafting_people,
+    drafting_sms,
+    facts,
+)
+from breachflow.core.case import Candidate, Clock, InformedPeople, Part
 from breachflow.core.drafting import FIELD_OF, worksheet
-from breachflow.core.drafting_material import answer_by
+from breachflow.core.drafting_audiences import wanted
+from breachflow.core.drafting_material import answer_by, material
 from breachflow.core.facts import DATA_KINDS, FACT_NAMES, INCIDENT_TYPES, PEOPLE_KINDS
 from breachflow.core.organisation import Person
 from breachflow.rendering.language import edpb, labels
@@ -219,10 +227,157 @@ def test_a_precaution_concedes_nothing():
 
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_whether_a_draft_is_proposed_is_the_engines_answer(audience):
-    """A processor's breach proposes the letter to controllers and nothing else."""
-    assert sheet(case_of(LEAK), audience=audience).proposed is (audience != "controller")
+    """A processor's breach proposes the letter to controllers and none to the authority or to people."""
+    occasional = ("public", "recipient", "processor", "acpr")
+    assert sheet(case_of(LEAK), audience=audience).proposed is (audience not in ("controller", *occasional))
     processor = case_of(LEAK | {"role": "processor"})
-    assert sheet(processor, audience=audience).proposed is (audience in ("controller", "board", "dpo"))
+    always = ("controller", "board", "dpo", "register", "police")
+    assert sheet(processor, audience=audience).proposed is (audience in always)
+
+
+# --- Letters and sheets that only some cases need
+
+POST = {"personal_data": True, "incident_type": "sent_to_wrong_recipient", "confidentiality": True,
+        "integrity": False, "availability": False, "data": ["identity", "contract"], "recipient": "identified",
+        "recipient_count": 1, "intent": "accidental", "origin": "internal", "people": ["customers"],
+        "people_count": 1, "people_count_basis": "exact"}  # fmt: skip
+
+
+def offered(facts, house=HOUSE, **options):
+    """The audiences that are laid down by themselves."""
+    case = case_of(facts, house=house, **options)
+    made = material(case, case.parts[0], house, answer_of(case, house), START)
+    return [audience for audience in AUDIENCES if audience in {one for one, _, _ in wanted(made, house.languages)}]
+
+
+def test_what_is_laid_down_has_its_occasion_in_the_case():
+    """A letter to a wrong recipient where there is one, the police sheet after an attack; few drafts in every case."""
+    assert offered(LEAK) == ["cnil", "edpb", "people", "sms", "police"]
+    assert offered(POST) == ["cnil", "edpb", "recipient"]
+    assert "public" in offered(LEAK | {"individual_contact": "disproportionate"})
+    assert offered(LEAK | {"role": "processor"}) == ["controller", "police"]
+    assert "processor" in offered(LEAK | {"reported_by": "processor"})
+    assert "processor" in offered(LEAK | {"parties": [{"role": "processor", "name": "Hébergeur SA"}]})
+    notice = Candidate(at=START, kind="processor_notice", origin="event:soc/test/1", recorded_at=START)
+    assert "processor" in offered(LEAK, candidates=(notice,))
+    assert "acpr" not in offered(LEAK | {"malicious_access": True})
+    insurer = replace(HOUSE, controllers=(replace(HOUSE.controllers[0], dora=True),))
+    assert "acpr" in offered(LEAK | {"malicious_access": True}, insurer)
+    assert "acpr" not in offered(LEAK, insurer), "nobody has classified it"
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{"deletion_confirmed": True}, {"recipient": "public"}, {"recipient": "unidentified"}, {"recipient": "hostile"},
+     {"confidentiality": False}, {"incident_type": "device_lost_or_stolen"}],
+)  # fmt: skip
+def test_nobody_is_asked_to_delete_what_is_deleted_or_nobody_has(known):
+    """Confirmed in writing, read by everybody, or not sent to anybody."""
+    assert "recipient" not in offered(POST | known)
+
+
+def test_a_complaint_that_is_lodged_is_not_proposed_again():
+    """Nor one after an accident."""
+    assert "police" not in offered(LEAK | {"complaint": {"lodged_at": "2026-11-24T10:00:00+01:00"}})
+    assert "police" not in offered(LEAK | {"intent": "accidental"})
+    assert "police" not in offered(LEAK | {"origin": "internal"})
+
+
+def test_the_processor_is_asked_what_tells_most_first_and_nothing_that_is_known():
+    """The engine's order; then what the notification states besides."""
+    case = case_of({"personal_data": True, "reported_by": "processor", "confidentiality": True, "records_count": 7})
+    asked = drafting_letters.asked_of_processor(sheet(case))
+    unknown = [fact for fact in answer_of(case).unknown if fact in drafting_letters.OF_THE_INCIDENT]
+    assert asked[: len(unknown)] == tuple(unknown)
+    assert asked[0] == "protection"
+    assert {"personal_data", "confidentiality", "records_count", "role"}.isdisjoint(asked)
+    assert "occurred_from" in asked
+    for lang in ("fr", "en"):
+        for group in ("ask_processor", "evidence_asked"):
+            every = drafting_letters.OF_THE_INCIDENT | set(drafting_letters.ALSO_ASKED)
+            assert set(labels(lang)[group]) == every
+
+
+def test_no_confirmation_is_asked_of_a_thief():
+    """Whom nobody knows, nobody can ask whether it was deleted."""
+    assert "deletion_confirmed" not in drafting_letters.asked_of_processor(sheet(case_of(LEAK)))
+    assert "deletion_confirmed" in drafting_letters.asked_of_processor(sheet(case_of(POST)))
+
+
+def test_the_recipient_has_until_our_own_deadline_allows():
+    """In time for the authority; two days where no deadline runs."""
+    case = case_of(POST)
+    assert drafting_letters.confirm_by(sheet(case)) == START + hours(48)
+    assert drafting_letters.confirm_by(sheet(case, START + hours(60))) == START + hours(68)
+    assert drafting_letters.confirm_by(sheet(case, START + hours(90))) == START + hours(138)
+
+
+def test_the_chronology_is_in_order_and_declares_only_where_it_is_asked_to():
+    """The police need what happened; the register also what was declared, to whom."""
+    case = case_of(LEAK, aware=START, filed=filing(START + hours(5)))
+    made = sheet(case, START + hours(6))
+    assert [step.step for step in drafting_chronology.chronology(made)] == ["began", "measure", "detection", "aware"]
+    assert drafting_chronology.chronology(made, after=True)[-1].step == "filed_initial"
+    every = {step.step for step in drafting_chronology.chronology(made, after=True)}
+    for lang in ("fr", "en"):
+        assert every <= set(labels(lang)["step"])
+        kept = {key for keys in drafting_chronology.KEPT.values() for key in keys}
+        assert kept | set(drafting_chronology.evidence(made)) == set(labels(lang)["keep"])
+
+
+def test_the_dora_report_that_is_due_is_the_first_that_is_not_submitted():
+    """Initial, intermediate, final; then none."""
+    insurer = replace(HOUSE, controllers=(replace(HOUSE.controllers[0], dora=True),))
+    case = case_of(LEAK | {"malicious_access": True}, house=insurer)
+    due = []
+    for report in ("initial", "intermediate", "final", None):
+        due.append(drafting_chronology.dora_report(sheet(case, house=insurer)))
+        clock = Clock(id=f"dora-{report}:assurances", regime=f"dora-{report}", started=START, act_by=START,
+                      because="", controller="assurances", done_at=START)  # fmt: skip
+        others = tuple(one for one in case.clocks if one.regime != clock.regime)
+        case = replace(case, clocks=(*others, clock))
+    assert due == ["initial", "intermediate", "final", None]
+
+
+def test_countries_without_a_template_are_named():
+    """A notice in a language that people do not read informs nobody, Art. 34(2)."""
+    assert drafting_people.untranslated(facts.Facts(countries=("FR", "IE", "DE", "BE"))) == ("DE", "BE")
+    assert drafting_people.untranslated(facts.Facts()) == ()
+
+
+# --- Short messages
+
+
+@pytest.mark.parametrize(
+    ("text", "alphabet", "units", "segments"),
+    [("a" * 160, "GSM-7", 160, 1), ("a" * 161, "GSM-7", 161, 2), ("a" * 459, "GSM-7", 459, 3),
+     ("a" * 460, "GSM-7", 460, 4), ("€" * 80, "GSM-7", 160, 1), ("€" * 81, "GSM-7", 162, 2), ("é" * 160, "GSM-7", 160, 1),
+     ("ç" * 70, "UCS-2", 70, 1), ("ç" * 71, "UCS-2", 71, 2), ("漢" * 201, "UCS-2", 201, 3), ("🙂" * 36, "UCS-2", 72, 2)],
+)  # fmt: skip
+def test_segments_are_counted_as_networks_count_them(text, alphabet, units, segments):
+    """160 and 153 of the basic alphabet, 70 and 67 of the other; a sign of the extension and an emoji count twice."""
+    made = drafting_sms.counted(text)
+    assert (made.alphabet, made.units, made.segments) == (alphabet, units, segments)
+
+
+def test_accents_that_would_halve_a_message_are_written_plainly():
+    """ "ç" and "ê" are in no alphabet of 160; "é" is."""
+    assert drafting_sms.plain("Reçu, «prêt» : l’été, 5 €… cœur") == 'Recu, "pret" : l\'été, 5 €... coeur'
+    assert drafting_sms.plain("漢字") == "漢字"
+
+
+@given(
+    first=st.lists(st.text(max_size=500), min_size=1, max_size=4),
+    last=st.text(max_size=80),
+    between=st.lists(st.text(max_size=100), max_size=4),
+)
+def test_a_message_fits_or_says_that_it_does_not(first, last, between):
+    """The end, where to ask, is never dropped; the count is that of the text."""
+    made = drafting_sms.fitted(first, last, between)
+    assert made == drafting_sms.counted(made.text)
+    assert made.text.endswith(drafting_sms.plain(last))
+    shortest = drafting_sms.counted(drafting_sms.plain(f"{first[-1]} {last}"))
+    assert made.segments <= drafting_sms.MOST_SEGMENTS or made == shortest
 
 
 # --- The boxes

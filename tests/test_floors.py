@@ -12,9 +12,9 @@ PACKAGE = ROOT / "breachflow"
 
 FLOORS = {
     "core": 1, "formats": 1, "law": 1,
-    "store": 2, "rendering": 2, "delivery": 2, "settings": 2, "desk": 2, "templates": 2,
-    "workflow": 3,
-    "agents": 4, "loop": 4, "inbox": 4, "ingest": 4, "intake_http": 4,
+    "store": 2, "rendering": 2, "delivery": 2, "settings": 2, "desk": 2, "meter": 2, "templates": 2,
+    "workflow": 3, "regroup": 3, "sending": 3,
+    "agents": 4, "loop": 4, "inbox": 4, "ingest": 4, "intake_http": 4, "doctor": 4, "monitoring": 4,
     "cli": 5,
 }  # fmt: skip
 """Architecture: a module may import from its own floor down; on floor 2 the edges never know each other."""

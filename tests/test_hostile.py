@@ -24,6 +24,7 @@ from hostile_inputs import CANARY, PRODUCT, Hostile
 from story import Outtray, organisation
 
 from breachflow.core.charter import Charter
+from breachflow.core.organisation import Ladder, Policy
 from breachflow.desk import Folder
 from breachflow.loop import ingest
 from breachflow.store import open_store
@@ -47,7 +48,11 @@ class Ordeal:
         self.folder, self.outtray = folder, Outtray()
         self.store = open_store(f"sqlite:///{folder}/breachflow.db", bytes(32), create=True)
         self.workflow = Workflow(
-            self.store, Charter(organisation()), lambda: NOW, route=self.outtray, desk=Folder(folder / "drafts")
+            self.store,
+            Charter(organisation(Policy(ladder=Ladder(storm_after=10_000)))),
+            lambda: NOW,
+            route=self.outtray,
+            desk=Folder(folder / "drafts"),
         )
         self.total: collections.Counter[str] = collections.Counter()
         self.fates: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)

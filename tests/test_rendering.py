@@ -24,9 +24,40 @@ from drafted import (
 )
 from msgspec.structs import replace
 
+from breachflow.core.drafting_sms import counted
 from breachflow.core.facts import DATA_KINDS, INCIDENT_TYPES
 from breachflow.core.organisation import Controller
 from breachflow.rendering.language import labels, typeset
+
+ASTRAY = {
+    "personal_data": True, "incident_type": "sent_to_wrong_recipient", "intent": "accidental", "origin": "internal",
+    "confidentiality": True, "integrity": False, "availability": False, "recipient": "identified",
+    "recipient_count": 1, "people": ["customers"], "people_count": 1, "people_count_basis": "exact",
+    "data": ["identity", "contact", "vehicle", "contract"], "occurred_from": "2026-11-23T16:40:00+01:00",
+}  # fmt: skip
+"""A letter of one policyholder went to another."""
+
+HOSTED = {
+    "personal_data": True, "reported_by": "processor", "confidentiality": True, "incident_type": "misconfiguration",
+    "parties": [{"role": "processor", "name": "Hébergement Rhodanien SAS", "contact": "securite@hebergement.example"}],
+    "data": ["contact", "contract"],
+}  # fmt: skip
+"""The host told that a folder stood open, and little else."""
+
+MAJOR = {
+    "personal_data": True, "incident_type": ["ransomware", "exfiltration"], "intent": "malicious", "origin": "external",
+    "malicious_access": True, "confidentiality": True, "availability": True, "integrity": False,
+    "exfiltration": "likely", "recipient": "hostile", "protection": "none", "backup": "partial",
+    "service_impact": "major", "unavailable_hours": 31, "permanent_loss": False, "ongoing": True,
+    "people": ["customers", "employees"], "people_count": 42000, "people_count_basis": "approximate",
+    "data": ["identity", "bank_account", "contract", "fraud_aml"], "countries": ["FR", "BE"],
+    "occurred_from": "2026-11-24T02:10:00+01:00", "estimated_dates": True, "reported_by": "controller",
+    "attack_known_at": "2026-11-24T07:45:00+01:00", "ict_aware_at": "2026-11-24T07:45:00+01:00",
+    "dora_classified_at": "2026-11-24T11:00:00+01:00",
+    "measures_taken": [{"what": "Les accès distants ont été coupés.", "state": "done", "at": "2026-11-24T08:05:00+01:00"}],
+    "measures_prevent": ["access_control", "backup"],
+}  # fmt: skip
+"""A ransomware that stops the insurer's service, classified as a major incident."""
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,7 +65,7 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.mark.parametrize("lang", ["fr", "en"])
 @pytest.mark.parametrize("gold", GOLD)
 def test_every_draft_of_every_published_case_is_whole(gold, lang):
-    """28 cases, six audiences: suspected, late, and after a filing that was followed by news."""
+    """28 cases, every audience: suspected, late, and after a filing that was followed by news."""
     facts = GOLD[gold]
     filed = case_of(facts, aware=START, filed=filing(START + hours(2)))
     states = (
@@ -62,6 +93,12 @@ def golden() -> dict[str, str]:
     little = case_of({"personal_data": True, "incident_type": "ransomware", "availability": True})
     client = case_of(LEAK | {"role": "processor"}, aware=START)
     late = case_of(LEAK, aware=START)
+    astray = case_of(ASTRAY, aware=START)
+    hosted = case_of(HOSTED, aware=START)
+    nothing = case_of({"personal_data": False, "misuse": "none"}, aware=START, filed=filing(START + hours(5)))
+    many = case_of(LEAK | {"individual_contact": "disproportionate"}, aware=START, filed=filing(START + hours(5)))
+    insurer = replace(HOUSE, controllers=(replace(HOUSE.controllers[0], dora=True),))
+    major = case_of(MAJOR, house=insurer, aware=START, filed=filing(START + hours(2)))
     made = {
         f"{audience}.{lang}": drawn(leak, audience, lang).decode() for audience in AUDIENCES for lang in ("fr", "en")
     }
@@ -70,6 +107,13 @@ def golden() -> dict[str, str]:
         made[f"controller.{lang}"] = drawn(client, "controller", lang, now=START + hours(2)).decode()
         made[f"cnil-complement.{lang}"] = drawn(filed, "cnil", lang, now=START + hours(9)).decode()
         made[f"cnil-late.{lang}"] = drawn(late, "cnil", lang, now=START + hours(75)).decode()
+        made[f"cnil-withdrawal.{lang}"] = drawn(nothing, "cnil", lang, now=START + hours(9)).decode()
+        made[f"recipient.{lang}"] = drawn(astray, "recipient", lang, now=START + hours(2)).decode()
+        made[f"processor.{lang}"] = drawn(hosted, "processor", lang, now=START + hours(2)).decode()
+        made[f"public.{lang}"] = drawn(many, "public", lang, now=START + hours(6)).decode()
+        for audience in ("acpr", "police"):
+            made[f"{audience}.{lang}"] = drawn(major, audience, lang, now=START + hours(4), house=insurer).decode()
+        made[f"register.{lang}"] = drawn(filed, "register", lang, now=START + hours(9)).decode()
         made[f"people-little.{lang}"] = drawn(little, "people", lang).decode()
     authority = (("gdpr-art33:assurances", "T-24"),)
     for name, mail in {
@@ -120,7 +164,7 @@ def test_every_draft_says_that_a_person_decides():
 def test_a_draft_of_a_duty_that_is_not_proposed_says_so_on_top():
     """It renders all the same."""
     harmless = case_of({"personal_data": False})
-    for audience in ("cnil", "edpb", "people", "controller"):
+    for audience in ("cnil", "edpb", "people", "public", "sms", "controller", "recipient", "processor", "acpr"):
         assert "pas proposée" in words(harmless, audience)[:700], audience
         assert "not proposed" in words(harmless, audience, "en")[:700], audience
 
@@ -149,6 +193,126 @@ def test_the_complement_shows_what_changed_and_who_says_so():
     made = words(case, now=START + hours(9))
     assert "Nombre de personnes\u00a0: 17\u202f911 (établi le 24 novembre 2026 à 18\u00a0h\u00a000 par Claire" in made
     assert "Numéro de la notification initiale\u00a0: N-2026-0042" in made
+
+
+def test_the_kind_can_be_chosen_and_one_that_does_not_fit_says_so():
+    """By default what the filings imply; a complement of nothing, or a second initial one, says what is wrong."""
+    fresh = case_of(LEAK, aware=START)
+    filed = case_of(LEAK, aware=START, filed=filing(START + hours(5)))
+    now = START + hours(6)
+    for audience in ("cnil", "edpb"):
+        plain = words(filed, audience, now=now)
+        assert plain == words(filed, audience, now=now, kind="complement")
+        assert "Ce qui a changé depuis la notification" in plain
+        assert words(fresh, audience) == words(fresh, audience, kind="initial")
+        assert "Aucun dépôt n’est consigné" in words(fresh, audience, kind="complement")
+        assert "Une notification est déjà déposée" in words(filed, audience, kind="initial", now=now)
+        withdrawn = words(filed, audience, kind="withdrawal", now=now)
+        assert "Un retrait n’est pas proposé" in withdrawn
+        assert "no breach" not in withdrawn
+    nothing = case_of({"personal_data": False, "misuse": "none"}, aware=START, filed=filing(START + hours(5)))
+    for lang, sign in (
+        ("fr", "un retrait est une notification complémentaire"),
+        ("en", "a complementary notification"),
+    ):
+        assert sign in words(nothing, "cnil", lang, now=now)
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_no_letter_says_that_the_authority_was_told_before_it_was(lang):
+    """In no draft for anybody; and a form that names the authority is no statement that it was notified."""
+    told = re.compile(r"avons notifié|notification déposée|We notified|notification filed|déposée le|filed on")
+    for audience in AUDIENCES:
+        assert not told.search(words(case_of(LEAK, aware=START), audience, lang, now=START + hours(2))), audience
+    filed = case_of(LEAK, aware=START, filed=filing(START + hours(5)))
+    for audience in ("people", "public", "register"):
+        assert told.search(words(filed, audience, lang, now=START + hours(6))), audience
+
+
+@pytest.mark.parametrize("audience", ["people", "public", "sms", "recipient"])
+def test_a_fraud_file_needs_a_legal_review_in_every_letter_to_outsiders(audience):
+    """Never named, and the banner stands on top, in both languages."""
+    case = case_of(ASTRAY | {"data": ["contact", "fraud_aml"]})
+    for lang, sign in (("fr", "Avis juridique requis"), ("en", "Legal review is required")):
+        made = words(case, audience, lang)
+        assert sign in made
+        assert typeset(labels(lang)["data"]["fraud_aml"], lang) not in made
+
+
+@pytest.mark.parametrize("audience", ["people", "public", "sms"])
+def test_people_whose_language_has_no_template_wait_for_a_translation(audience):
+    """The draft says so, and for which countries."""
+    abroad = case_of(LEAK | {"countries": ["FR", "DE", "IT"]})
+    assert "n’a pas de modèle ici (DE, IT)" in words(abroad, audience)
+    assert "has no template here (DE, IT)" in words(abroad, audience, "en")
+    assert "modèle" not in words(case_of(LEAK), audience)
+
+
+def test_a_wrong_recipient_learns_nothing_about_the_people():
+    """Kinds of data that lay in the letter; no number, no group, no risk, no authority."""
+    case = case_of(ASTRAY | {"people_count": 7123, "people": ["patients"], "text_nature": "Dossier de Mme Untel."},
+                   aware=START, filed=filing(START + hours(1)))  # fmt: skip
+    made = words(case, "recipient", now=START + hours(2))
+    assert not re.search(r"7123|7\u202f123|patient|Untel|CNIL|risque", made)
+    assert "au plus tard le" in made
+    assert "Coupon-réponse" in made
+
+
+def test_the_public_notice_has_all_that_article_34_asks_for():
+    """The same as the letter, and who is concerned; never proposed where each person can be written to."""
+    case = case_of(LEAK | {"individual_contact": "disproportionate"})
+    made = words(case, "public")
+    for sign in (
+        "Qui est concerné", "Ce qui s’est passé", "Ce que vous risquez", "Ce que vous pouvez faire maintenant",
+        "Le serveur a été isolé du réseau.", "donnees-personnelles@roulavie.example", "réclamation à la CNIL",
+    ):  # fmt: skip
+        assert sign in made, sign
+    assert "pas proposée" not in made
+    assert "Une communication publique n’est pas proposée" in words(case_of(LEAK), "public")
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_short_message_fits_three_segments_whatever_was_lost(lang):
+    """Every kind of data and all at once: counted, without a link, with a telephone, and without a hint at fraud."""
+    for kinds in (*([kind] for kind in DATA_KINDS), list(DATA_KINDS)):
+        made = drawn(case_of(LEAK | {"data": kinds}), "sms", lang).decode()
+        (text,) = re.findall(r"(?m)^ {6}(\S.*)$", made)
+        counts = counted(text)
+        assert (counts.alphabet, counts.segments <= 3) == ("GSM-7", True), text
+        assert re.search(rf"{counts.units}\n.*{counts.segments}", made)
+        assert "+33 4 00 00 00 01" in text
+        assert not re.search(r"https?:|www\.|/", text)
+
+
+@pytest.mark.parametrize("name", ["Château du Lançon", "保険会社", "X" * 200, "Name | with {data} # and\r\nmore €€€"])
+def test_a_short_message_of_any_house_is_counted_as_it_is(name):
+    """Accents, another script, a name without end: three segments, or a box that says it is too long."""
+    house = replace(HOUSE, controllers=(replace(HOUSE.controllers[0], name=name),))
+    made = drawn(case_of(LEAK, house=house), "sms", "fr", house=house).decode()
+    (text,) = re.findall(r"(?m)^ {6}(\S.*)$", made)
+    counts = counted(text)
+    assert re.search(rf"{counts.alphabet}\n.*{counts.units}\n.*{counts.segments}", made)
+    assert counts.segments <= 3 or "plus de trois segments" in made
+
+
+def test_the_police_sheet_says_what_is_not_known():
+    """Unknown is "to be determined", the complaint's own deadline stands on top, and an old complaint is named."""
+    made = words(case_of({"personal_data": True, "malicious_access": True}), "police")
+    assert "au plus tard le vendredi 27 novembre 2026" in made[:900]
+    assert made.count("à déterminer") >= 8
+    lodged = {"complaint": {"lodged_at": "2026-11-24T11:00:00+01:00", "reference": "PV 12/2026"}}
+    assert "Une plainte est déjà déposée" in words(case_of(LEAK | lodged), "police")[:700]
+    assert "n’est pas proposé" in words(case_of(ASTRAY), "police")[:700]
+
+
+def test_the_dora_sheet_says_on_top_where_dora_does_not_apply():
+    """Not in scope, in scope but not classified, and the report that is due."""
+    insurer = replace(HOUSE, controllers=(replace(HOUSE.controllers[0], dora=True),))
+    assert "DORA ne s’applique pas" in words(case_of(LEAK), "acpr")[:600]
+    assert "n’est pas classé majeur" in words(case_of(LEAK, house=insurer), "acpr", house=insurer)[:600]
+    assert (
+        "Rapport à remettre\u00a0: rapport initial" in words(case_of(MAJOR, house=insurer), "acpr", house=insurer)[:600]
+    )
 
 
 def test_the_notice_says_the_authority_was_told_only_once_it_was():
@@ -228,8 +392,20 @@ def test_the_notice_is_in_plain_french(kind):
     facts = {"personal_data": True, "confidentiality": True, "availability": True, "data": [kind], "people": ["minors"],
              "incident_type": "unauthorised_access", "measures_taken": LEAK["measures_taken"]}  # fmt: skip
     blocks = drawn(case_of(facts, aware=START), "people").decode().split("Madame, Monsieur,")[1].split("\n\n")
-    letter = re.sub(r"\S+@\S+|\S+\.(?:fr|gouv)\S*|-{3,}", "", ". ".join(blocks).replace("\n  - ", ". "))
-    letter = letter.split("Nous contacter")[0]
+    assert_plain(". ".join(blocks).replace("\n  - ", ". ").split("Nous contacter")[0])
+
+
+def test_letters_to_a_recipient_and_to_the_public_are_in_plain_french_too():
+    """Neither reader is a lawyer."""
+    letter = drawn(case_of(ASTRAY), "recipient").decode().split("Madame, Monsieur,")[1].split("Nous joindre")[0]
+    many = case_of(LEAK | {"individual_contact": "disproportionate"})
+    public = drawn(many, "public").decode().split("avant la diffusion.")[1].split("Nous contacter")[0]
+    for text in (letter, public):
+        assert_plain(". ".join(text.split("\n\n")).replace("\n  - ", ". "))
+
+
+def assert_plain(text: str) -> None:
+    letter = re.sub(r"\S+@\S+|\S+\.(?:fr|gouv)\S*|-{3,}", "", text)
     told = [re.findall(r"[^\W\d_]+", sentence.lower()) for sentence in re.split(r"[.?!:]+\s", letter)]
     told = [sentence for sentence in told if sentence]
     count = sum(len(sentence) for sentence in told)

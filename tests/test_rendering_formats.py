@@ -16,6 +16,7 @@ from drafted import (
     answer_of,
     case_of,
     drawn,
+    flat,
     mailed,
 )
 from msgspec.structs import replace
@@ -78,7 +79,9 @@ def test_hostile_texts_come_out_inert():
         document = Document(BytesIO(drawn(case, audience, "fr", "docx", house=house)))
         told = [paragraph.text for paragraph in document.paragraphs]
         told += [cell.text for table in document.tables for row in table.rows for cell in row.cells]
-        assert any("{{ 7*7 }}" in words_ for words_ in told), audience
+        # A short message has no room for all of a name like this one.
+        sign = "Bcc: a@b.example" if audience == "sms" else "{{ 7*7 }}"
+        assert any(sign in words_ for words_ in told), audience
     mail = mailed(case, "opened", house=house)
     assert not re.search(r"[\r\n\u202e]", mail.subject)
     assert len(mail.subject) <= 180
@@ -124,23 +127,63 @@ def own(tmp_path):
      "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{{ sheet.__init__.__globals__ }}"],
 )  # fmt: skip
 def test_a_broken_override_delays_nothing(own, broken):
-    """The shipped template is used, and the result says so."""
+    """The shipped template is used, and both the result and the text say so."""
     case = case_of(LEAK)
     renderer = Renderer(overrides=own)
     for name in ("dpo", "mail", "sentences"):
         (own / "fr" / f"{name}.md.j2").write_text(broken)
     draft = renderer.draft("dpo", case, case.parts[0], HOUSE, answer_of(case), START, lang="fr", format="text")
     assert draft.fallback_reason
-    assert draft.content == drawn(case, "dpo")
+    title, said, other, rest = draft.content.decode().split("\n\n", 3)
+    assert f"{title}\n\n{rest}" == drawn(case, "dpo").decode()
+    assert "fr/sentences.md.j2" in said.replace("\n| ", " ")
+    assert "fr/dpo.md.j2" in other.replace("\n| ", " ")
+    assert said.startswith("! Un modèle de l’organisation n’a pas pu être utilisé")
     mail = mailed(case, "opened", renderer=renderer)
     assert mail.fallback_reason
-    assert mail.text == mailed(case, "opened").text
+    assert mail.text.startswith(mailed(case, "opened").text.rstrip())
+    assert "fr/mail.md.j2" in mail.text.replace("\n| ", " ").rsplit("\n\n", 1)[1]
 
 
 def test_an_override_that_is_no_text_delays_nothing(own):
     """Bytes that are no UTF-8."""
     (own / "fr" / "dpo.md.j2").write_bytes(b"\xff\xfe\x00")
-    assert drawn(case_of(LEAK), "dpo", renderer=Renderer(overrides=own)) == drawn(case_of(LEAK), "dpo")
+    made = drawn(case_of(LEAK), "dpo", renderer=Renderer(overrides=own)).decode()
+    assert "fr/dpo.md.j2" in made
+    assert made.endswith(drawn(case_of(LEAK), "dpo").decode().split("\n\n", 2)[2])
+
+
+def test_what_several_templates_share_is_overridden_once(own):
+    """The letter and the public notice tell the same things: one file of the organisation's changes both."""
+    (own / "fr" / "told.md.j2").write_text("## Nos mots à nous\n{{ c.name }}\n")
+    for audience in ("people", "public"):
+        assert "Nos mots à nous" in drawn(case_of(LEAK), audience, renderer=Renderer(overrides=own)).decode()
+
+
+def test_templates_of_ones_own_are_compiled_before_they_are_needed(own):
+    """File and line of what is broken; a name that is never read; and silence where all is well."""
+    (own / "fr" / "people.md.j2").write_text("# Bonjour\n\n{% if %}\n")
+    (own / "fr" / "sms.md.j2").write_bytes(b"\xff\xfe")
+    (own / "fr" / "peopel.md.j2").write_text("# Bonjour\n")
+    (own / "fr" / "dpo.md.j2").write_text("# Fiche\n{{ sheet.case.id }}\n")
+    found = {fault.path.name: fault for fault in Renderer(overrides=own).broken()}
+    assert set(found) == {"people.md.j2", "sms.md.j2", "peopel.md.j2"}
+    assert found["people.md.j2"].line == 3
+    assert found["people.md.j2"].path == own / "fr" / "people.md.j2"
+    assert "UTF-8" in found["sms.md.j2"].why
+    assert not found["peopel.md.j2"].fatal
+    assert Renderer(overrides=own / "none").broken() == Renderer().broken() == []
+
+
+@pytest.mark.parametrize("audience", sorted(set(AUDIENCES) - {"cnil", "edpb"}))
+def test_json_of_a_letter_is_the_letter(audience):
+    """Its blocks in order, which another program can set in its own layout; the EDPB template is for the authority."""
+    told = json.loads(drawn(case_of(LEAK), audience, "en", "json"))
+    assert (told["audience"], told["lang"], told["case"]) == (audience, "en", "BF-261124-TEST")
+    text = flat(re.sub(r"(?m)^(  - | +)", "", drawn(case_of(LEAK), audience, "en").decode()))
+    assert told["blocks"][0]["kind"] == "title"
+    for block in told["blocks"]:
+        assert " ".join(re.sub(r"[ \n]+", " ", block["text"]).split(" ")) in text, block
 
 
 def test_a_good_override_is_used_at_once_and_may_use_the_shipped_words(own):

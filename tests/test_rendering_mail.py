@@ -22,7 +22,7 @@ from breachflow.core.case import Exempted, Part, Stage
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
-@pytest.mark.parametrize("kind", ["opened", "rung", "climb", "overdue", "alarm", "flag", "quarantine"])
+@pytest.mark.parametrize("kind", ["opened", "rung", "climb", "overdue", "alarm", "flag", "channel", "quarantine"])
 def test_every_mail_is_whole(kind, lang):
     """Each kind of notice, early, late and filed, in the reader's language."""
     to = "dpo" if lang == "fr" else "ciso"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from breachflow.cli.answers import Refused, one_line
 
 if TYPE_CHECKING:
     from breachflow.core.charter import Charter
+    from breachflow.delivery import Hook
+    from breachflow.meter import Meter
     from breachflow.settings import Settings
     from breachflow.store import Store
     from breachflow.workflow import Workflow
@@ -38,13 +40,23 @@ def clock(chosen: Settings) -> Callable[[], datetime]:
 @contextmanager
 def store(chosen: Settings, *, create: bool = False) -> Iterator[Store]:
     """Open the configured database; it must exist unless `create`."""
-    from breachflow.store import open_store
-
-    opened = open_store(chosen.database, master_key(chosen), create=create)
+    found = opened(chosen, create=create)
     try:
-        yield opened
+        yield found
     finally:
-        opened.close()
+        found.close()
+
+
+def opened(chosen: Settings, *, create: bool = False) -> Store:
+    """Open the configured database with the key that fits: after an interrupted change it is the next one."""
+    from breachflow.settings import rotation
+    from breachflow.store import WrongKey, open_store
+
+    *others, last = rotation.keys(chosen)
+    for key in others:
+        with suppress(WrongKey):
+            return open_store(chosen.database, key, create=create)
+    return open_store(chosen.database, last, create=create)
 
 
 def charter(chosen: Settings) -> Charter:
@@ -53,13 +65,6 @@ def charter(chosen: Settings) -> Charter:
     from breachflow.settings.organisation_file import load
 
     return Charter(load(chosen.organisation))
-
-
-def master_key(chosen: Settings) -> bytes:
-    """Return the key that personal data is kept under."""
-    from breachflow.settings import home
-
-    return home.master_key(chosen)
 
 
 def home_was_chosen(ctx: click.Context) -> bool:
@@ -74,9 +79,14 @@ def put_together(
     *,
     rules: Charter | None = None,
     loud: bool = False,
+    meter: Meter | None = None,
+    hooks: Sequence[Hook] | None = None,
 ) -> Workflow:
-    """Put a workflow together over an open store; `loud` logs what a service does."""
-    from breachflow.delivery import open_route
+    """Put a workflow together over an open store; `loud` logs what a service does, `meter` counts it.
+
+    `hooks` are those of the process, where several workflows share them; without it they are the settings' own.
+    """
+    from breachflow.delivery import open_hooks, open_route
     from breachflow.desk import Folder
     from breachflow.rendering import Renderer
     from breachflow.settings.logging import configure
@@ -90,6 +100,8 @@ def put_together(
         renderer=Renderer(overrides=chosen.home / "templates"),
         route=open_route(chosen),
         desk=Folder(chosen.home / "drafts"),
+        meter=meter,
+        hooks=open_hooks(chosen) if hooks is None else hooks,
     )
 
 

@@ -11,6 +11,7 @@ from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, print_json, say
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -43,7 +44,8 @@ def _decision(reason_required: bool = True) -> Callable[[Callable[..., Any]], Ca
     return add
 
 
-def _record(ctx: click.Context, case: str, decision: Decision, *, as_json: bool) -> None:
+def record(ctx: click.Context, case: str, decision: Decision, *, as_json: bool) -> None:
+    """Record a decision about a case, and say what became of it."""
     from breachflow.core.overview import at_a_glance, next_step
 
     with assembly.workflow(ctx) as workflow:
@@ -80,14 +82,14 @@ def confirm_command(
 ) -> None:
     """Set the instant of awareness: CASE is a personal-data breach. Confirming again corrects it."""
     decision = Confirm(by=by, reason=reason, aware_at=_instant(ctx, aware), evidence=evidence)
-    _record(ctx, case, decision, as_json=as_json)
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("dismiss")
 @_decision()
 def dismiss_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool) -> None:
     """CASE is no personal-data breach: a false positive, a test, or no personal data."""
-    _record(ctx, case, Dismiss(by=by, reason=reason), as_json=as_json)
+    record(ctx, case, Dismiss(by=by, reason=reason), as_json=as_json)
 
 
 @click.group("facts")
@@ -104,7 +106,7 @@ def facts_set_command(
     """Set facts of CASE: `people_count=1200 data=identity,contact backup=null`; `null` makes one unknown again."""
     if "=" in case:
         raise Refused(f"the case comes first: `breachflow facts set CASE {case} …`.")
-    _record(ctx, case, SetFacts(by=by, reason=reason, values=parsed(values)), as_json=as_json)
+    record(ctx, case, SetFacts(by=by, reason=reason, values=parsed(values)), as_json=as_json)
 
 
 @click.command("ack")
@@ -112,7 +114,7 @@ def facts_set_command(
 @_decision(reason_required=False)
 def ack_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool, clock: str | None) -> None:
     """Somebody is on CASE: the ladder keeps silent for a while, then the acknowledgement lapses."""
-    _record(ctx, case, Ack(by=by, reason=reason, clock=clock), as_json=as_json)
+    record(ctx, case, Ack(by=by, reason=reason, clock=clock), as_json=as_json)
 
 
 @click.command("filed")
@@ -134,7 +136,7 @@ def filed_command(
         by=by, reason=reason, at=_instant(ctx, at), controller=controller, reference=reference, authority=authority,
         kind=kind or kind_flag or "initial",  # type: ignore[arg-type]  # click has checked the choice
     )  # fmt: skip
-    _record(ctx, case, decision, as_json=as_json)
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("exempt")
@@ -148,7 +150,7 @@ def exempt_command(
 ) -> None:  # fmt: skip
     """Decide not to notify CASE: unlikely to result in a risk, Art. 33(1). `--by` decides, the DPO advises."""
     decision = Exempt(by=by, reason=reason, controller=controller, advised_by=advised_by, advice=advice)
-    _record(ctx, case, decision, as_json=as_json)
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("informed")
@@ -167,7 +169,7 @@ def informed_command(
         by=by, reason=reason, at=_instant(ctx, at), controller=controller, means=means, count=count,
         exemption=exemption,  # type: ignore[arg-type]  # click has checked the choice
     )  # fmt: skip
-    _record(ctx, case, decision, as_json=as_json)
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("done")
@@ -180,28 +182,46 @@ def done_command(
 ) -> None:
     """Record that the duty behind CLOCK of CASE is discharged: complaint lodged, controllers told."""
     decision = Done(by=by, reason=reason, clock=clock, at=_instant(ctx, at), reference=reference)
-    _record(ctx, case, decision, as_json=as_json)
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("note")
 @_decision()
 def note_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool) -> None:
     """Add a remark (--reason) to the register of CASE; it moves nothing."""
-    _record(ctx, case, Note(by=by, reason=reason), as_json=as_json)
+    record(ctx, case, Note(by=by, reason=reason), as_json=as_json)
+
+
+@click.command("channel")
+@click.option("--compromised/--restored", "compromised", default=None,
+              help="Part of what was breached, or safe again.")  # fmt: skip
+@_decision()
+@click.argument("channel", type=click.Choice(["mail", "smtp", "sendgrid", "folder"]))
+def channel_command(
+    ctx: click.Context, case: str, by: str, reason: str, as_json: bool, channel: str, compromised: bool | None
+) -> None:
+    """Mails of CASE no longer take CHANNEL, or do again; `mail` is the organisation's own mail, as the policy says."""
+    if compromised is None:
+        raise Refused("say which it is: --compromised or --restored.")
+    decision = Channel(
+        by=by, reason=reason, restored=not compromised,
+        channel=channel,  # type: ignore[arg-type]  # click has checked the choice
+    )  # fmt: skip
+    record(ctx, case, decision, as_json=as_json)
 
 
 @click.command("close")
 @_decision()
 def close_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool) -> None:
     """Close CASE: all duties discharged, measures taken."""
-    _record(ctx, case, Close(by=by, reason=reason), as_json=as_json)
+    record(ctx, case, Close(by=by, reason=reason), as_json=as_json)
 
 
 @click.command("reopen")
 @_decision()
 def reopen_command(ctx: click.Context, case: str, by: str, reason: str, as_json: bool) -> None:
     """Look at a closed or dismissed CASE again; its clocks run again."""
-    _record(ctx, case, Reopen(by=by, reason=reason), as_json=as_json)
+    record(ctx, case, Reopen(by=by, reason=reason), as_json=as_json)
 
 
 def parsed(pairs: tuple[str, ...]) -> dict[str, Any]:

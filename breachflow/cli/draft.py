@@ -9,9 +9,11 @@ import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, say
+from breachflow.core.drafting_audiences import AUDIENCES
+from breachflow.core.drafting_material import Kind
 from breachflow.core.organisation import Lang
 
-AUDIENCES = ("cnil", "edpb", "people", "controller", "board", "dpo")
+KINDS = ("initial", "complement", "withdrawal")
 FORMATS = ("text", "html", "pdf", "docx", "json")
 
 
@@ -20,6 +22,9 @@ FORMATS = ("text", "html", "pdf", "docx", "json")
 @click.option(
     "--for", "audience", type=click.Choice(AUDIENCES), help="For whom; default: the authority, or controllers."
 )
+@click.option(
+    "--kind", type=click.Choice(KINDS), help="Which notification to the authority; default: what the filings imply."
+)
 @click.option("--lang", type=click.Choice(["fr", "en"]), help="Default: the organisation's first language.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: text; json for edpb.")
 @click.option("--controller", metavar="ID", help="For which controller, where the case has several.")
@@ -27,8 +32,8 @@ FORMATS = ("text", "html", "pdf", "docx", "json")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file; default: standard output.")
 @click.pass_context
 def draft_command(
-    ctx: click.Context, case: str, audience: str | None, lang: Lang | None, form: str | None, controller: str | None,
-    processing: str | None, output: str | None,
+    ctx: click.Context, case: str, audience: str | None, kind: Kind | None, lang: Lang | None, form: str | None,
+    controller: str | None, processing: str | None, output: str | None,
 ) -> None:  # fmt: skip
     """Print the draft of CASE for an audience. Nothing is filed or sent: a person does that."""
     from breachflow.core.case import facts_of
@@ -56,8 +61,10 @@ def draft_command(
     draft = renderer.draft(
         audience, found, part, charter.organisation, assessed(found, part, charter, flips=True),
         assembly.clock(settings)(), lang=lang or charter.organisation.languages[0],
-        format=form or ("json" if audience == "edpb" else "text"),
+        format=form or ("json" if audience == "edpb" else "text"), kind=kind,
     )  # fmt: skip
+    if draft.fallback_reason:
+        click.echo(f"breachflow: warning: {draft.fallback_reason}; `breachflow check` names its line.", err=True)
     if output is None:
         sys.stdout.buffer.write(draft.content)
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -17,12 +18,14 @@ from breachflow.store.rows import DeadState
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@click.command("screened")
+@click.group("screened", invoke_without_command=True)
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def screened_command(ctx: click.Context, limit: int, as_json: bool) -> None:
-    """List the events that were screened out, newest first, and why."""
+    """List the events that were screened out, newest first, and why; `open` makes a case of one."""
+    if ctx.invoked_subcommand is not None:
+        return
     with assembly.store(assembly.settings(ctx)) as store:
         rows = store.screened(EVER, limit)
     if as_json:
@@ -37,9 +40,34 @@ def screened_command(ctx: click.Context, limit: int, as_json: bool) -> None:
         )  # fmt: skip
         return
     for row in rows:
-        say(f"{utc(row.received_at)}  {one_line(row.source, 30):<30} {row.format:<22} {row.because}")
+        ident, source = row.identity.hex()[:12], one_line(row.source, 30)
+        say(f"{ident}  {utc(row.received_at)}  {source:<30} {row.format:<22} {row.because}")
     if not rows:
         say("Nothing was screened out.")
+
+
+@screened_command.command("open")
+@click.argument("ident", metavar="ID")
+@click.option("--by", required=True, metavar="WHO", help="Who opens it; it is kept in the register.")
+@click.option("--reason", required=True, help="Why; it is kept in the register.")
+@click.option("--json", "as_json", is_flag=True, help="Print the case as JSON.")
+@click.pass_context
+def open_command(ctx: click.Context, ident: str, by: str, reason: str, as_json: bool) -> None:
+    """Open a case for the screened event ID (its first characters do); its clocks run from its detection."""
+    from breachflow.core.overview import at_a_glance, next_step
+
+    wanted = ident.strip().lower()
+    if re.fullmatch("[0-9a-f]{6,32}", wanted) is None:
+        raise Refused("ID is 6 to 32 digits and letters a-f, as `breachflow screened` lists them.")
+    with assembly.workflow(ctx) as workflow:
+        case, now = workflow.open_screened(wanted, by, reason).case, workflow.now()
+    if case is None:
+        raise AssertionError("opening an event makes a case")
+    if as_json:
+        print_json(at_a_glance(case, now))
+        return
+    say(f"{case.id} is {case.stage.value}. Opened by {one_line(by, 60)}, from event {wanted}.")
+    say(f"Next: {next_step(case, now)}.")
 
 
 @click.group("deadletters")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import print_json, say
+
+if TYPE_CHECKING:
+    from breachflow.settings import Settings
+    from breachflow.settings.organisation_file import Finding
 
 
 @click.command("init")
@@ -35,12 +41,14 @@ def init_command(ctx: click.Context, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def check_command(ctx: click.Context, as_json: bool) -> int:
-    """Check the organisation file, naming line and key. Exit 2 on an error; warnings go on."""
+    """Check the organisation file and its own templates, naming file and line. Exit 2 on an error; warnings go on."""
+    from breachflow.rendering import Renderer
     from breachflow.settings.environment import strangers
     from breachflow.settings.organisation_file import check
 
     settings = assembly.settings(ctx)
     findings = check(settings.organisation, mail=settings.mail)
+    findings += _routes(settings)
     errors = [finding for finding in findings if finding.level == "error"]
     for finding in findings:
         if as_json:
@@ -48,11 +56,38 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
         else:
             place = f"{settings.organisation}:{finding.line}" if finding.line else str(settings.organisation)
             say(f"{place}: {finding.level}: {finding.key + ': ' if finding.key else ''}{finding.sentence}")
+    templates = Renderer(overrides=settings.home / "templates").broken()
+    for fault in templates:
+        # The shipped template is used meanwhile: nothing is delayed, and the exit code stays that of the file.
+        sentence = f"{fault.why}; the shipped template is used." if fault.fatal else f"{fault.why}."
+        if as_json:
+            print_json({"level": "warning", "line": fault.line, "key": str(fault.path), "message": sentence})
+        else:
+            say(f"{fault.path}{f':{fault.line}' if fault.line else ''}: warning: {sentence}")
     for sentence in strangers(os.environ, Path.cwd()):
         click.echo(f"breachflow: warning: {sentence}", err=True)
+    warned = len(findings) + len(templates)
     if not as_json and not errors:
-        say(f"{settings.organisation} is usable" + (f", with {len(findings)} warning(s)." if findings else "."))
+        say(f"{settings.organisation} is usable" + (f", with {warned} warning(s)." if warned else "."))
     return 2 if errors else 0
+
+
+def _routes(settings: Settings) -> list[Finding]:
+    """Return what is wrong with where mails and signals go, one sentence for each setting."""
+    from breachflow.delivery import BadRoute, open_hooks, open_route
+    from breachflow.delivery.sendgrid_events import Seal
+    from breachflow.settings.organisation_file import Finding
+
+    openings: list[Callable[[], object]] = [lambda: open_route(settings), lambda: open_hooks(settings)]
+    if settings.sendgrid_webhook_key:
+        openings.append(lambda: Seal(settings.sendgrid_webhook_key or ""))
+    found = []
+    for opening in openings:
+        try:
+            opening()
+        except BadRoute as problem:
+            found.append(Finding(level="error", line=None, key="", sentence=str(problem)))
+    return found
 
 
 def shown(url: str) -> str:

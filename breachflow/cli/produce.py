@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -32,18 +33,19 @@ def produce_command(ctx: click.Context, file: str, topic: str | None, as_json: b
     """
     from aiokafka.errors import KafkaError
 
+    from breachflow.agents import broker
+
     settings = assembly.settings(ctx)
     if settings.kafka is None:
         raise Refused("BREACHFLOW_KAFKA names no broker; set it to HOST:PORT.")
+    broker.quieten()
     into = topic or settings.event_topics[0].topic
     try:
         with _opened(file) as source, _progress(file, source, quiet=as_json) as advance:
             sent, cut = asyncio.run(_produce(settings.kafka, into, source, advance))
-    except (KafkaError, TimeoutError) as problem:
-        brokers = ", ".join(settings.kafka.bootstrap)
-        raise Refused(
-            f"Kafka at {brokers} did not take the events ({type(problem).__name__}); send them again."
-        ) from problem
+    except (KafkaError, TimeoutError, ssl.SSLError) as problem:
+        why = asyncio.run(broker.sentence(settings.kafka, problem))
+        raise Refused(f"the events were not all taken, send them again: {why}") from problem
     if as_json:
         print_json({"topic": into, "sent": sent, "too_long": cut})
     else:

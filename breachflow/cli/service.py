@@ -19,10 +19,14 @@ from breachflow.cli.answers import Refused
 @click.pass_context
 def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool) -> int:
     """Run the embedded service: watch the inbox folder, take HTTP, tick, draft, deliver. Stops on SIGTERM."""
+    from breachflow.delivery import open_hooks
+    from breachflow.delivery.sendgrid_events import Seal
     from breachflow.loop import serve
-    from breachflow.store import open_store
+    from breachflow.meter import Meter
+    from breachflow.settings.logging import configure
     from breachflow.workflow import Workflow
 
+    configure()
     os.umask(0o077)  # Everything this process writes is for its owner only.
     settings = assembly.settings(ctx)
     if settings.now is not None and not exercise:
@@ -31,17 +35,24 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     with assembly.store(settings, create=True):
         pass
     rules = assembly.charter(settings)
-    key = assembly.master_key(settings)
+    meter = Meter()
+    hooks = open_hooks(settings)  # Shared by all duties: an address that wants no more is left alone by each.
+    seal = Seal(settings.sendgrid_webhook_key) if settings.sendgrid_webhook_key else None
 
     def make() -> Workflow:
-        return assembly.put_together(settings, open_store(settings.database, key), now, rules=rules, loud=True)
+        return assembly.put_together(
+            settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter, hooks=hooks
+        )
 
     return serve(
         make,
         home=settings.home,
-        http=settings.http if settings.http_token is not None else None,
+        http=settings.http if settings.http_token is not None or seal is not None else None,
         token=settings.http_token,
         intake=not no_intake,
         once=once,
         clock=now,
+        metrics=settings.metrics,
+        meter=meter,
+        seal=seal,
     )

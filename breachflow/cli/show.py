@@ -34,7 +34,10 @@ def show_command(ctx: click.Context, case: str, as_json: bool) -> None:
 def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]:
     """Return everything on record about a case, as `show --json` prints it."""
     from breachflow.core.parts import assessed
+    from breachflow.core.retention import marked, words
 
+    if case.erased is not None:
+        case = marked(case, words(case.erased.at))
     parts = [
         {
             "controller": part.controller,
@@ -56,6 +59,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
         "aware": msgspec.to_builtins(case.aware),
         "candidates": msgspec.to_builtins(case.candidates),
         "flagged": case.flagged,
+        "retracted": case.retracted,
         "facts": {
             name: {"value": known.value, "origin": known.origin, "at": utc(known.at), "confidence": known.confidence}
             for name, known in case.facts.items()
@@ -64,6 +68,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
         "parts": parts,
         "drafts": [
             {name: value for name, value in msgspec.to_builtins(draft).items() if name not in ("case", "body")}
+            | ({"path": words(case.erased.at)} if case.erased and draft.at <= case.erased.at else {})
             for draft in store.drafts(case.id)
         ],
         "messages": [
@@ -77,7 +82,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
         "register": [
             {
                 "seq": row.seq, "at": utc(row.at), "kind": row.kind, "by": row.by, "body": row.body,
-                "sealed": row.sealed, "hash": row.hash,
+                "sealed": row.sealed if row.erased_at is None else words(row.erased_at), "hash": row.hash,
             }
             for row in store.entries(case.id)
         ],
@@ -104,6 +109,8 @@ def _tell(answer: dict[str, Any], case: Case, zone: str, now: datetime) -> None:
     for name, known in answer["facts"].items():
         value = one_line(msgspec.json.encode(known["value"]).decode(), 70)
         say(f"  {name:<24} {value:<40} {known['confidence']}, {one_line(known['origin'])}")
+    for entry in case.retracted:
+        say(f"  the data map's entry {one_line(entry, 64)} was taken back: it says nothing of this case")
     for part in answer["parts"]:
         _tell_assessment(part)
     say("\nDrafts")

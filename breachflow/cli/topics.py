@@ -24,9 +24,11 @@ def create_command(ctx: click.Context, partitions: int, replication: int, as_jso
     """Make the topics that are missing; those that are there stay as they are. Nothing expires by size or by age."""
     from aiokafka.errors import KafkaError
 
+    from breachflow.agents import broker
     from breachflow.agents.topics import Answer, create
 
     settings = assembly.settings(ctx)
+    broker.quieten()
     if settings.kafka is None:
         raise Refused("BREACHFLOW_KAFKA names no broker; set it to HOST:PORT.")
     try:
@@ -34,8 +36,7 @@ def create_command(ctx: click.Context, partitions: int, replication: int, as_jso
     except Answer as problem:
         raise Refused(str(problem)) from problem
     except (KafkaError, TimeoutError, OSError) as problem:
-        brokers = ", ".join(settings.kafka.bootstrap)
-        raise Refused(f"Kafka at {brokers} does not answer ({type(problem).__name__}); is it there?") from problem
+        raise Refused(asyncio.run(broker.sentence(settings.kafka, problem))) from problem
     if as_json:
         print_json({"made": made, "there": there})
         return

@@ -21,18 +21,20 @@ def worker_command(ctx: click.Context, exercise: bool, singly: bool) -> int:
     where the database says.
     """
     from breachflow.agents.worker import work
-    from breachflow.store import open_store
+    from breachflow.meter import Meter
+    from breachflow.settings.logging import configure
     from breachflow.workflow import Workflow
 
+    configure()
     os.umask(0o077)
     settings = assembly.settings(ctx)
     if settings.kafka is None:
         raise Refused("BREACHFLOW_KAFKA names no broker; set it to HOST:PORT, or take events in by `breachflow run`.")
     if settings.now is not None and not exercise:
         raise Refused("BREACHFLOW_NOW stops the watch, and with it every deadline; unset it, or add --exercise.")
-    rules, key, now = assembly.charter(settings), assembly.master_key(settings), assembly.clock(settings)
+    rules, now, meter = assembly.charter(settings), assembly.clock(settings), Meter()
 
     def make() -> Workflow:
-        return assembly.put_together(settings, open_store(settings.database, key), now, rules=rules, loud=True)
+        return assembly.put_together(settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter)
 
-    return work(settings, make, singly=singly)
+    return work(settings, make, singly=singly, meter=meter)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from breachflow.core.assessment import AnswerBasis, Exemption, InformHow, Risk
 from breachflow.core.decision import FilingKind
 from breachflow.core.facts import Facts, Instant, Role
+from breachflow.core.organisation import Channel
 
 
 class Stage(StrEnum):
@@ -36,7 +37,7 @@ Confidence = Literal["verified", "extracted", "mapped", "estimated"]
 class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact of a case: its value in JSON types, where it comes from, since when, and how sure it is.
 
-    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY`, or `person:WHO`.
+    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY` (several with commas), or `person:WHO`.
     """
 
     value: Any
@@ -177,15 +178,51 @@ class Clock(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_rung_at: Instant | None = None
 
 
+class Joined(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another case that was merged into this one, and the facts that it replaced here (`None`: there was none).
+
+    With them a merge can be undone.
+    """
+
+    case: str
+    at: Instant
+    replaced: dict[str, Known | None] = {}
+
+
+class Held(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A litigation hold: who keeps the content of the case from being erased, since when and why."""
+
+    by: str
+    reason: str
+    at: Instant
+
+
+class Erased(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The erasure of a case's content: when, by whom, and the facts whose values went with it.
+
+    `refilled`: something came in since, which is erased another time.
+    """
+
+    at: Instant
+    by: str
+    facts: tuple[str, ...] = ()
+    refilled: bool = False
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One suspected breach, with its parts, facts, clocks and the head of its register chain.
 
     `version` counts changes and is what compare-and-set compares. `seq` and `head` are the number and the hash of the
     last register entry; the store sets them.
     `material` is the version at which something that a draft states changed last: drafts older than it are stale.
+    `joined` are cases merged into this one; a case that was merged is closed and names its successor in `merged_into`.
+    `bundle` are the cases, this one among them, that are notified together, the clock of each from `bundled_from`.
     `alarm` is set when an escalation reached nobody, until a person answers it. `flagged` is the verdict of a later
-    event ("false_positive") that awaits a person's decision. Triage runs from `triage_from`; after `reopened_at` only
-    candidates recorded since then count.
+    event ("false_positive") that awaits a person's decision. `compromised` are the ways of telling people that were
+    breached too: no mail of this case takes them. Triage runs from `triage_from`; after `reopened_at` only candidates
+    recorded since then count. `controller` is the one that an event stated; `retracted` are entries of the data map
+    that a person took back for this case. `raw_erased_at` is when the events as they came in were erased, until
+    another one comes in.
     """
 
     id: str
@@ -205,9 +242,20 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: int = 0
     flagged: str | None = None
     alarm: bool = False
+    compromised: tuple[Channel, ...] = ()
     reopened_at: Instant | None = None
     material: int = 0
     closed_at: Instant | None = None
+    joined: tuple[Joined, ...] = ()
+    merged_into: str | None = None
+    split_from: str | None = None
+    bundle: tuple[str, ...] = ()
+    bundled_from: Instant | None = None
+    controller: str | None = None
+    retracted: tuple[str, ...] = ()
+    hold: Held | None = None
+    raw_erased_at: Instant | None = None
+    erased: Erased | None = None
     seq: int = 0
     head: str = ""
 
@@ -225,7 +273,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: dict[str, Any] | None = None
 
 
-NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "quarantine"]
+NoticeKind = Literal["opened", "rung", "climb", "overdue", "alarm", "flag", "channel", "quarantine", "digest"]
 
 
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -245,12 +293,24 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: dict[str, Any] = {}
 
 
+class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact owed to every system that listens; `id` is the same for the same duty, whoever was mailed about it."""
+
+    id: str
+    kind: NoticeKind
+    case: str
+    at: Instant
+    body: dict[str, Any]
+    rungs: tuple[tuple[str, str], ...] = ()
+
+
 Disposition = Literal["opened", "attached", "screened"]
 
 
 class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event as it is kept: its identity, its content's hash, what became of it and why.
 
+    `joined` says what led it to its case.
     `identity` and `content` are 16-byte digests; `sealed` (title, description, users) and `raw` are kept encrypted.
     """
 
@@ -265,17 +325,37 @@ class Received(Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw: bytes
     case: str | None = None
     revision: bool = False
+    joined: str = ""
+
+
+Reported = Literal["delivered", "deferred", "bounce", "dropped", "spamreport"]
+UNDELIVERED: frozenset[Reported] = frozenset({"bounce", "dropped"})
+"""Nobody has read these: the duty to tell somebody is open again."""
+
+
+class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a provider says afterwards about a mail that it took; `id` is the provider's own for this report.
+
+    `at` is when it happened, by the provider's clock; `status` is the mail server's code (`5.1.1`), where there is one.
+    """
+
+    id: str
+    notice: str
+    event: Reported
+    at: Instant
+    status: str = ""
 
 
 class Settled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of an attempt to deliver a notice: the outbox row's new state.
 
-    `sent`: the provider took it under `reference`. `retry`: try again at `next_at`. `failed`: given up, the next person
-    is told instead. `dropped`: no longer owed (acknowledged or filed before it left).
+    `sent`: the provider took it under `reference`. `bounced`: and gave it back afterwards, for good. `retry`: try again
+    at `next_at`. `failed`: given up, the next person is told instead. `dropped`: no longer owed (acknowledged or filed
+    before it left).
     """
 
     notice: str
-    state: Literal["sent", "retry", "failed", "dropped"]
+    state: Literal["sent", "retry", "failed", "dropped", "bounced"]
     at: Instant
     next_at: Instant | None = None
     reference: str = ""
@@ -290,11 +370,26 @@ class Key(Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
 
+class Forget(Struct, frozen=True, kw_only=True):
+    """What is erased with a change: the case's events as they came in, or with the case's key all that it sealed.
+
+    `assets` are names that the list of unmapped ones must not keep: a machine's name may be a person's.
+    """
+
+    what: Literal["raw", "content"]
+    by: str
+    reason: str
+    at: Instant
+    assets: tuple[str, ...] = ()
+
+
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that one step changes, written in one transaction or not at all.
 
     `was` is the version of the case that was read; 0 for a new case. `case` is `None` where only an event is recorded.
-    `warnings` are for the person who decided; the register has them too.
+    `taken` are events on record that move to this case from the case `taken_from`.
+    `warnings` are for the person who decided; the register has them too. `adopted` are events on record as screened
+    out that now belong to the case.
     """
 
     case: Case | None = None
@@ -304,7 +399,12 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: tuple[Received, ...] = ()
     keys: tuple[Key, ...] = ()
     settled: tuple[Settled, ...] = ()
+    taken: tuple[Received, ...] = ()
+    taken_from: str | None = None
+    reports: tuple[Report, ...] = ()
+    forget: Forget | None = None
     warnings: tuple[str, ...] = ()
+    adopted: tuple[Received, ...] = ()
 
 
 def facts_of(case: Case, part: Part | None = None) -> Facts:
@@ -334,6 +434,26 @@ def next_rung_at(case: Case) -> datetime | None:
 def most_urgent_at(case: Case) -> datetime | None:
     """Return the earliest deadline still running, or `None` where none is."""
     return min((clock.act_by for clock in case.clocks if clock.stop is None), default=None)
+
+
+def content_from(case: Case) -> datetime | None:
+    """Return the instant from which the years of a case count; `None` while it is open, on hold, or once it is erased.
+
+    A case that was reopened and closed again counts anew, and what was written into it since is erased then.
+    """
+    if is_open(case) or case.hold is not None or case.closed_at is None or is_erased(case):
+        return None
+    return case.closed_at
+
+
+def raw_from(case: Case) -> datetime | None:
+    """Return the instant from which the days of a case's raw events count, likewise."""
+    return content_from(case) if case.raw_erased_at is None else None
+
+
+def is_erased(case: Case) -> bool:
+    """Whether the content of the case is erased, and nothing was written into it since."""
+    return case.erased is not None and not case.erased.refilled
 
 
 class IllegalMove(Exception):  # noqa: N818 - named for what happened, as the field says it.

@@ -16,4 +16,4 @@ class Charter:
         self.organisation: Organisation = organisation
         self.policy: Policy = organisation.policy
         self.datamap: DataMap = DataMap(organisation.datamap)
-        self.climb: Climb = Climb(organisation.policy.ladder)
+        self.climb: Climb = Climb(organisation.policy.ladder, organisation.zone)

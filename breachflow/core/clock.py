@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from breachflow.core import ladder
-from breachflow.core.case import Case, Clock, ClockState, Moved, Part, Stage, Stop, facts_of
+from breachflow.core.case import Candidate, Case, Clock, ClockState, Moved, Part, Stage, Stop, facts_of
 from breachflow.core.charter import Charter
 from breachflow.core.facts import Facts, incident_types
 from breachflow.core.instants import deadline
@@ -85,9 +85,13 @@ def state(clock: Clock, now: datetime) -> ClockState:
 
 def earliest_candidate(case: Case) -> datetime:
     """Return the earliest instant at which the organisation may have become aware; it governs provisionally."""
+    return min((candidate.at for candidate in counted_candidates(case)), default=case.triage_from)
+
+
+def counted_candidates(case: Case) -> list[Candidate]:
+    """Return the candidates that count: since the case was reopened, only those recorded from then on."""
     since = case.reopened_at
-    counted = [c.at for c in case.candidates if since is None or c.recorded_at >= since]
-    return min(counted, default=case.triage_from)
+    return [one for one in case.candidates if since is None or one.recorded_at >= since]
 
 
 def aware_or_earliest(case: Case) -> tuple[datetime, bool]:
@@ -114,7 +118,7 @@ def _duties(case: Case, charter: Charter) -> Iterator[Duty]:
                 lifted=dismissed,
             )
         else:
-            yield _authority(part, started, provisional, dismissed)
+            yield _authority(part, started, provisional, dismissed, case.bundled_from)
             yield from _people(part, facts, charter, started, provisional, dismissed)
             yield from _complement(case, part)
         if controller is not None:
@@ -137,7 +141,9 @@ def _triage(case: Case) -> Iterator[Duty]:
     )
 
 
-def _authority(part: Part, started: datetime, provisional: bool, dismissed: bool) -> Duty:
+def _authority(
+    part: Part, started: datetime, provisional: bool, dismissed: bool, bundled_from: datetime | None
+) -> Duty:
     # "the controller shall without undue delay and, where feasible, not later than 72 hours after having become
     # aware of it, notify the personal data breach to the supervisory authority" -- GDPR Art. 33(1)
     filed = min((filing.at for filing in part.filings), default=None)
@@ -149,6 +155,8 @@ def _authority(part: Part, started: datetime, provisional: bool, dismissed: bool
     )
     if filed is None and part.reassessed_at is not None:
         started, because = part.reassessed_at, "the facts on which the decision not to notify rested have changed"
+    elif bundled_from is not None and bundled_from < started:
+        started, because = bundled_from, "notified together with similar breaches: the earliest awareness governs"
     return Duty(
         "gdpr-art33",
         part.controller,
@@ -208,13 +216,17 @@ def _complement(case: Case, part: Part) -> Iterator[Duty]:
     )
 
 
+def attacked(facts: Facts) -> bool:
+    """Whether this is an attack on a data system, C. pén. 323-1 to 323-3-1: somebody's malice from outside."""
+    return facts.malicious_access is True or (
+        facts.intent == "malicious" and facts.origin != "internal" and not ATTACKS.isdisjoint(incident_types(facts))
+    )
+
+
 def _neighbours(
     case: Case, facts: Facts, controller: Controller, started: datetime, provisional: bool, dismissed: bool
 ) -> Iterator[Duty]:
-    attacked = facts.malicious_access is True or (
-        facts.intent == "malicious" and facts.origin != "internal" and not ATTACKS.isdisjoint(incident_types(facts))
-    )
-    if controller.cyber_insured and (attacked or facts.attack_known_at is not None):
+    if controller.cyber_insured and (attacked(facts) or facts.attack_known_at is not None):
         yield Duty(
             "lopmi-complaint",
             controller.id,

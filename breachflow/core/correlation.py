@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from breachflow.core.case import Key
+from breachflow.core.datamap import SHARED
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import incident_types
 from breachflow.core.organisation import Correlation
@@ -36,10 +37,12 @@ def _case_key(event: SecurityEvent) -> str:
 
 
 def _asset_keys(event: SecurityEvent) -> tuple[str, ...]:
-    if not event.assets:
+    # A tag or an account is shared by many machines: two alerts that have one in common are not one incident.
+    names = [name for name in (asset.casefold() for asset in event.assets) if not name.startswith(SHARED)]
+    if not names:
         return ()
     types = incident_types(event.facts) if event.facts is not None else ()
-    keys = [_digest("asset", asset.casefold(), kind) for asset in event.assets for kind in types or ("unknown",)]
+    keys = [_digest("asset", asset, kind) for asset in names for kind in types or ("unknown",)]
     return tuple(keys[:MOST_KEYS])
 
 

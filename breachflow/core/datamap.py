@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import Struct
 
 from breachflow.core.organisation import Asset
 
@@ -16,24 +18,39 @@ AT_REST_ONLY = frozenset({"device_lost_or_stolen", "e_waste", "mail_lost_or_open
 
 CACHED = 4096  # Alert storms name the same few assets again and again; the bound keeps hostile names from growing it.
 
+How = Literal["name", "host name", "bucket", "account", "tag", "pattern", "range"]
+"""Why an entry speaks for an asset: `host name` is the name without its domain."""
+
+SHARED = ("tag:", "account:")
+"""Beginnings of names that many assets share; what they name is a trait, not one asset."""
+
+_BUCKETS = re.compile(
+    r"(?:arn:[a-z0-9-]+:s3:::|(?:s3|s3a|gs|gcs)://|//storage\.googleapis\.com/(?:projects/[^/]*/buckets/)?)([^/?#]+)"
+    r"|https?://([^/?#]+?)\.s3[.-][a-z0-9.-]*amazonaws\.com(?:[/?#]|$)"
+)
+_ACCOUNTS = re.compile(r"arn:[a-z0-9-]+:[^:]*:[^:]*:(\d{12}):|/subscriptions/([0-9a-f-]{36})(?:/|$)")
+
+
+class Match(Struct, frozen=True):
+    """One entry that speaks for an asset: through which of its names, and how that name was met."""
+
+    line: Asset
+    name: str
+    how: How
+
 
 class DataMap:
     """The lines of the data map, ready to be asked by asset name."""
 
     def __init__(self, lines: Sequence[Asset]) -> None:
         self.lines = tuple(lines)
-        self._exact: dict[str, list[Asset]] = {}
-        self._patterns: list[tuple[re.Pattern[str], Asset]] = []
-        self._networks: list[tuple[Any, Asset]] = []
+        self._exact: dict[str, list[Match]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Match]] = []
+        self._networks: list[tuple[Any, Match]] = []
         self._cache: dict[str, tuple[Asset, ...]] = {}
         for line in self.lines:
             for name in line.match:
-                if "*" in name or "?" in name:
-                    self._patterns.append((re.compile(translate(name.casefold())), line))
-                elif _is_network(name):
-                    self._networks.append((ip_network(name, strict=False), line))
-                else:
-                    self._exact.setdefault(name.casefold(), []).append(line)
+                self._learn(line, name)
 
     def find(self, assets: Iterable[str]) -> tuple[Asset, ...]:
         """Return the lines that these assets match, each once, in the map's order."""
@@ -43,17 +60,60 @@ class DataMap:
                 found.setdefault(line.id, line)
         return tuple(line for line in self.lines if line.id in found) if len(found) > 1 else tuple(found.values())
 
+    def unmapped(self, assets: Iterable[str]) -> set[str]:
+        """Return the assets for which no line speaks, in small letters; tags and accounts are no assets."""
+        names = {asset.casefold() for asset in assets if asset.strip() and not self._lookup(asset)}
+        return {name for name in names if not name.startswith(SHARED)}
+
+    def matches(self, asset: str) -> tuple[Match, ...]:
+        """Return every line that speaks for this asset, the surest first: by name, by pattern, by range."""
+        found: dict[str, Match] = {}
+        for match in self._met(asset.casefold()):
+            found.setdefault(match.line.id, match)
+        return tuple(found.values())
+
+    def _learn(self, line: Asset, name: str) -> None:
+        plain = name.casefold()
+        kind, _, rest = plain.partition(":")
+        if "*" in name or "?" in name:
+            self._patterns.append((re.compile(translate(plain)), Match(line, name, "pattern")))
+        elif _is_network(name):
+            self._networks.append((ip_network(name, strict=False), Match(line, name, "range")))
+        elif kind in ("account", "bucket") and rest:
+            # Most tools give the bucket or the account by its bare name, others inside an ARN.
+            match = Match(line, name, "account" if kind == "account" else "bucket")
+            for known in (plain, rest):
+                self._exact.setdefault(known, []).append(match)
+        elif (bucket := _BUCKETS.fullmatch(plain.removesuffix("/"))) is not None:
+            for known in (plain, f"bucket:{bucket[1] or bucket[2]}"):
+                self._exact.setdefault(known, []).append(Match(line, name, "name" if known == plain else "bucket"))
+        else:
+            self._exact.setdefault(plain, []).append(Match(line, name, "tag" if kind == "tag" and rest else "name"))
+
+    def _met(self, name: str) -> list[Match]:
+        found = [*self._exact.get(name, ())]
+        # A host is often named with its domain in one tool and without it in the next.
+        short = self._exact.get(name.partition(".")[0], ()) if "." in name else ()
+        found += [Match(match.line, match.name, "host name" if match.how == "name" else match.how) for match in short]
+        within = _within(name) if "/" in name or ":" in name else ()
+        for inner in within:
+            kind, _, bare = inner.partition(":")
+            how: How = "account" if kind == "account" else "bucket"
+            # A plain name is the bucket's own; a plain number is nobody's account until the entry says so.
+            met = (*self._exact.get(inner, ()), *(self._exact.get(bare, ()) if kind == "bucket" else ()))
+            found += [Match(match.line, match.name, how) for match in met]
+        if self._patterns:
+            found += [match for pattern, match in self._patterns if any(map(pattern.match, (name, *within)))]
+        if self._networks and (address := _address(name)) is not None:
+            found += [match for network, match in self._networks if address in network]
+        return found
+
     def _lookup(self, asset: str) -> tuple[Asset, ...]:
         name = asset.casefold()
         cached = self._cache.get(name)
         if cached is not None:
             return cached
-        # A host is often named with its domain in one tool and without it in the next.
-        found = [*self._exact.get(name, ()), *(self._exact.get(name.partition(".")[0], ()) if "." in name else ())]
-        found += [line for pattern, line in self._patterns if pattern.match(name)]
-        if self._networks and (address := _address(name)) is not None:
-            found += [line for network, line in self._networks if address in network]
-        unique = tuple({line.id: line for line in found}.values())
+        unique = tuple({match.line.id: match.line for match in self._met(name)}.values())
         if len(self._cache) >= CACHED:
             self._cache.clear()
         self._cache[name] = unique
@@ -66,7 +126,7 @@ def has_personal_data(line: Asset) -> bool:
 
 
 def mapped_facts(lines: Sequence[Asset], types: Sequence[str]) -> dict[str, tuple[Any, str]]:
-    """Return the facts that these lines give, each with the id of the line it comes from.
+    """Return the facts that these lines give, each with the id of the line it comes from, or several with commas.
 
     Kinds of data and of people add up over the lines; of counts the largest stands, since the same people may be on
     several assets. Lines without personal data say so only where no other line has any.
@@ -82,8 +142,7 @@ def mapped_facts(lines: Sequence[Asset], types: Sequence[str]) -> dict[str, tupl
         for name in ("data", "people", "countries"):
             value = getattr(line, name)
             if value:
-                before, origin = facts.get(name, ((), line.id))
-                facts[name] = ([*before, *(item for item in value if item not in before)], origin)
+                facts[name] = _added(facts.get(name), value, line)
         for name in ("people_count", "records_count"):
             value = getattr(line, name)
             if value is not None and value > facts.get(name, (-1, ""))[0]:
@@ -94,14 +153,29 @@ def mapped_facts(lines: Sequence[Asset], types: Sequence[str]) -> dict[str, tupl
             *(("encryption",) if line.at_rest == "intact" else ()),
         ]
         if measures:
-            before, origin = facts.get("measures_before", ((), line.id))
-            facts["measures_before"] = ([*before, *(name for name in measures if name not in before)], origin)
+            facts["measures_before"] = _added(facts.get("measures_before"), measures, line)
         if line.at_rest is not None and types and AT_REST_ONLY.issuperset(types):
             facts.setdefault("protection", (line.at_rest, line.id))
     if "people_count" in facts:
         # The size of the whole asset is the most that can be affected, never an exact number of people.
         facts["people_count_basis"] = ("approximate", facts["people_count"][1])
     return facts
+
+
+def _added(before: tuple[Any, str] | None, items: Sequence[Any], line: Asset) -> tuple[Any, str]:
+    """Return a list with what this line adds to it; a line that adds nothing new is not named as its origin."""
+    if before is None:
+        return list(items), line.id
+    known, origin = before
+    new = [item for item in items if item not in known]
+    return ([*known, *new], f"{origin},{line.id}") if new else before
+
+
+def _within(name: str) -> tuple[str, ...]:
+    """Return the bucket and the account that stand inside the name of a cloud's resource."""
+    bucket, account = _BUCKETS.match(name), _ACCOUNTS.search(name)
+    found = [f"bucket:{bucket[1] or bucket[2]}"] if bucket else []
+    return (*found, f"account:{account[1] or account[2]}") if account else tuple(found)
 
 
 def _is_network(name: str) -> bool:

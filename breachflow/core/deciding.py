@@ -17,6 +17,7 @@ from breachflow.core.case import (
     Case,
     Exempted,
     Filing,
+    Held,
     IllegalMove,
     InformedPeople,
     Part,
@@ -26,6 +27,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.clock import earliest_candidate
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -33,15 +35,19 @@ from breachflow.core.decision import (
     Done,
     Exempt,
     Filed,
+    Hold,
     Informed,
     Note,
+    Release,
     Reopen,
+    Retract,
     SetFacts,
 )
-from breachflow.core.facts import FACT_NAMES, Facts
+from breachflow.core.facts import FACT_NAMES, Facts, incident_types
 from breachflow.core.learning import FactChange, stated
-from breachflow.core.parts import carried, parts_of
+from breachflow.core.parts import carried, mapped_news, parts_of, speaking
 from breachflow.core.record import changed_facts
+from breachflow.core.retention import reopened
 
 EXPLAIN_AFTER = timedelta(hours=24)
 LONG_BEFORE = timedelta(days=30)
@@ -125,9 +131,48 @@ def _facts(case: Case, decision: SetFacts, charter: Charter, now: datetime) -> S
     body, sealed = changed_facts(changes)
     parts = case.parts
     if "scopes" in decision.values or "role" in decision.values:
-        own = charter.datamap.find(case.assets)
+        own = speaking(case, case.assets, charter)
         parts = carried(parts_of(facts, own, case.parts[0].controller, charter), case.parts)
     return Step(replace(case, facts=facts, parts=parts, material=case.version + 1), body, sealed)
+
+
+def _retract(case: Case, decision: Retract, charter: Charter, now: datetime) -> Step:
+    _require_reason(case, decision, "what is wrong with the entry")
+    entry = decision.entry
+    if entry in case.retracted:
+        raise IllegalMove(f"{case.id}: the entry `{entry}` was taken back already; it says nothing of this case.")
+    own = speaking(case, case.assets, charter)
+    mapped = {name: known for name, known in case.facts.items() if known.confidence == "mapped"}
+    wrong = {name for name, known in mapped.items() if entry in known.origin.removeprefix("datamap:").split(",")}
+    matching = [line.id for line in own]
+    if not wrong and entry not in matching:
+        from_map = {one for known in mapped.values() for one in known.origin.removeprefix("datamap:").split(",")}
+        entries = ", ".join(sorted({*from_map, *matching} - {"datamap"})) or "none"
+        raise IllegalMove(
+            f"{case.id}: nothing in it comes from the entry `{entry[:64]}`; it has facts from: {entries}."
+        )
+    after = replace(case, retracted=(*case.retracted, entry))
+    left = speaking(after, case.assets, charter)
+    facts = {name: known for name, known in case.facts.items() if name not in wrong}
+    if "scopes" in mapped:  # Made of all entries together, so made anew.
+        wrong.add("scopes")
+        facts.pop("scopes")
+    types = incident_types(facts_of(replace(case, facts=facts)))
+    rest = mapped_news(left, case.controller, types, charter, now)
+    facts |= {name: known for name, known in rest.items() if name not in facts}
+    changes = [
+        FactChange(
+            name,
+            case.facts[name].value if name in case.facts else None,
+            facts[name].value if name in facts else None,
+            facts[name].origin if name in facts else f"person:{decision.by}",
+        )
+        for name in sorted(wrong | (facts.keys() - case.facts.keys()))
+    ]
+    body, sealed = changed_facts([change for change in changes if change.before != change.after])
+    parts = carried(parts_of(facts, left, case.controller, charter), case.parts)
+    after = replace(after, facts=facts, parts=parts, material=case.version + 1)
+    return Step(after, {"entry_of_map": entry} | body, sealed)
 
 
 def _ack(case: Case, decision: Ack, charter: Charter, now: datetime) -> Step:
@@ -286,32 +331,71 @@ def _note(case: Case, decision: Note, _: Charter, __: datetime) -> Step:
     return Step(case, {})
 
 
+def _channel(case: Case, decision: Channel, _: Charter, __: datetime) -> Step:
+    what = "how it is known to be safe again" if decision.restored else "what shows that it is not to be trusted"
+    _require_reason(case, decision, what)
+    marked = decision.channel in case.compromised
+    if marked != decision.restored:
+        raise IllegalMove(
+            f"{case.id}: {decision.channel} is {'already' if marked else 'not'} marked as compromised; marked: "
+            f"{', '.join(case.compromised) or 'none'}."
+        )
+    if decision.restored:
+        left = tuple(channel for channel in case.compromised if channel != decision.channel)
+    else:
+        left = (*case.compromised, decision.channel)
+    body = {"channel": decision.channel, "restored": decision.restored, "compromised": left}
+    return Step(replace(case, compromised=left), body)
+
+
 def _close(case: Case, decision: Close, _: Charter, now: datetime) -> Step:
     _require_reason(case, decision, "what was concluded")
     return Step(replace(case, closed_at=now, flagged=None), {})
 
 
 def _reopen(case: Case, decision: Reopen, _: Charter, now: datetime) -> Step:
+    if case.merged_into is not None:
+        raise IllegalMove(
+            f"{case.id} was merged into {case.merged_into}; "
+            f"`breachflow split {case.merged_into} --case {case.id}` undoes that."
+        )
     _require_reason(case, decision, "what is new")
     seen = Candidate(at=now, kind="report", origin=f"person:{decision.by}", recorded_at=now)
-    reopened = replace(
-        case, candidates=(*case.candidates, seen), reopened_at=now, triage_from=now, closed_at=None, flagged=None
-    )
-    return Step(reopened, {})
+    after = replace(reopened(case), candidates=(*case.candidates, seen), reopened_at=now, triage_from=now, flagged=None)
+    return Step(after, {})
+
+
+def _hold(case: Case, decision: Hold, _: Charter, now: datetime) -> Step:
+    _require_reason(case, decision, "which proceedings or inquiry need it")
+    if case.hold is not None:
+        raise IllegalMove(f"{case.id} is on hold already, by {case.hold.by}.")
+    warnings = ("its content was erased before; what is left is held",) if case.erased is not None else ()
+    return Step(replace(case, hold=Held(by=decision.by, reason=decision.reason, at=now)), {}, {}, warnings)
+
+
+def _release(case: Case, decision: Release, _: Charter, __: datetime) -> Step:
+    _require_reason(case, decision, "why nothing needs it any more")
+    if case.hold is None:
+        raise IllegalMove(f"{case.id} is not on hold; there is nothing to release.")
+    return Step(replace(case, hold=None), {"held_since": case.hold.at, "held_by": case.hold.by})
 
 
 _HANDLERS: dict[type[Decision], Callable[[Case, Any, Charter, datetime], Step]] = {
     Confirm: _confirm,
     Dismiss: _dismiss,
     SetFacts: _facts,
+    Retract: _retract,
     Ack: _ack,
     Filed: _filed,
     Exempt: _exempt,
     Informed: _informed,
     Done: _done,
     Note: _note,
+    Channel: _channel,
     Close: _close,
     Reopen: _reopen,
+    Hold: _hold,
+    Release: _release,
 }
 
 

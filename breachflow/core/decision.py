@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from breachflow.core import organisation
 from breachflow.core.facts import Instant
 
 Person = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -38,6 +39,15 @@ class SetFacts(_Decision, frozen=True, kw_only=True, tag="facts"):
     """Facts corrected or added by a person: JSON values of the vocabulary; `None` makes one unknown again."""
 
     values: dict[str, Any]
+
+
+class Retract(_Decision, frozen=True, kw_only=True, tag="retract"):
+    """What an entry of the data map says of this case is wrong: its facts are taken back, and it speaks no more here.
+
+    Each falls back to what the other entries say, or to unknown; what an event or a person stated stays.
+    """
+
+    entry: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Ack(_Decision, frozen=True, kw_only=True, tag="ack"):
@@ -92,6 +102,13 @@ class Note(_Decision, frozen=True, kw_only=True, tag="note"):
     """A remark for the register; it moves nothing."""
 
 
+class Channel(_Decision, frozen=True, kw_only=True, tag="channel"):
+    """A way of telling people is part of what was breached: this case's mails avoid it until it is `restored`."""
+
+    channel: organisation.Channel
+    restored: bool = False
+
+
 class Close(_Decision, frozen=True, kw_only=True, tag="close"):
     """All duties discharged, measures taken: the case is closed."""
 
@@ -100,5 +117,29 @@ class Reopen(_Decision, frozen=True, kw_only=True, tag="reopen"):
     """New information: a closed or dismissed case is looked at again, and its clocks run again."""
 
 
-Decision = Confirm | Dismiss | SetFacts | Ack | Filed | Exempt | Informed | Done | Note | Close | Reopen
+class Hold(_Decision, frozen=True, kw_only=True, tag="hold"):
+    """Litigation or inquiry: nothing of the case is erased until the hold is released, whatever the retention says."""
+
+
+class Release(_Decision, frozen=True, kw_only=True, tag="release"):
+    """The hold is lifted; the retention of a closed case counts from its closing, as if there had been none."""
+
+
+Decision = (
+    Confirm
+    | Dismiss
+    | SetFacts
+    | Retract
+    | Ack
+    | Filed
+    | Exempt
+    | Informed
+    | Done
+    | Note
+    | Channel
+    | Close
+    | Reopen
+    | Hold
+    | Release
+)
 """Everything a person can decide, told apart in JSON by `verb`."""

@@ -6,7 +6,7 @@ form, the EDPB's template and its JSON are all made from this one worksheet, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -15,10 +15,11 @@ from msgspec.structs import asdict, replace
 from breachflow.core import drafting_edpb
 from breachflow.core.assessment import Assessment
 from breachflow.core.case import Case, Part
+from breachflow.core.drafting_audiences import proposed
 from breachflow.core.drafting_form import Field
 from breachflow.core.drafting_material import Kind, Material, Question, material
 from breachflow.core.facts import Instant
-from breachflow.core.organisation import Lang, Organisation
+from breachflow.core.organisation import Organisation
 
 OPTIONAL = frozenset({7, 10, 11, *range(14, 20), *range(24, 37), 45, 47, 53, 105, 109, 110, 111, 125, 126})
 """Fields of the EDPB template that a notification is complete without."""
@@ -94,21 +95,12 @@ def worksheet(
     return Worksheet(
         **asdict(made),
         audience=audience,
-        proposed=_proposed(audience, made),
+        proposed=proposed(audience, made),
         fields=fields,
         answered=answered,
         needed=len(needed),
         changes=_changes(made),
     )
-
-
-def wanted(processor: bool, answer: Assessment, languages: Sequence[Lang]) -> list[tuple[str, Lang, str]]:
-    """Return the drafts that are laid down by themselves: audience, language and format."""
-    audiences = ["controller"] if processor else ["cnil"]
-    if answer.inform_people and not processor:
-        audiences.append("people")
-    drafts = [(audience, lang, form) for audience in audiences for lang in languages for form in ("html", "text")]
-    return drafts if processor else [*drafts, ("edpb", languages[0], "json")]
 
 
 def _changes(made: Material) -> tuple[Changed, ...]:
@@ -128,13 +120,3 @@ def _changes(made: Material) -> tuple[Changed, ...]:
     if informed is not None and informed.at > since:
         found[97] = Changed(number=97, at=informed.at, origin="person", who=informed.by)
     return tuple(found[number] for number in sorted(found))
-
-
-def _proposed(audience: str, made: Material) -> bool:
-    """Whether the duty behind this draft is proposed by the engine."""
-    answer = made.answer
-    if audience in ("cnil", "edpb"):
-        return answer.notify_authority
-    if audience == "people":
-        return answer.inform_people
-    return audience != "controller" or answer.notify_controllers

@@ -7,10 +7,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from breachflow.core.assessment import Assessment, Reason
 from breachflow.core.case import Case, Clock, Filing, InformedPeople, Part, facts_of
-from breachflow.core.facts import Facts, incident_types
+from breachflow.core.facts import Facts, Party, incident_types
 from breachflow.core.organisation import Controller, Organisation, Person, Rank
 from breachflow.core.rules import NOT_RULED_OUT
 
@@ -52,7 +53,8 @@ class Material(Struct, frozen=True, kw_only=True):
     `filed` is the first notification of this part, `latest` the last. `late` is true once the deadline has passed and
     nothing is filed. `answer_by` is until when an open question should be answered; `None` means at once. `precaution`
     is true where the answer rests on what is not known rather than on what is. `natures` are the sides shown to be
-    affected, `not_excluded` those of which nobody knows.
+    affected, `not_excluded` those of which nobody knows. `clock` is that of the authority's notification, `clocks` are
+    all of this controller.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class Material(Struct, frozen=True, kw_only=True):
     now: datetime
     aware_at: datetime | None
     clock: Clock | None
+    clocks: tuple[Clock, ...]
     answer_by: datetime | None
     late: bool
     precaution: bool
@@ -86,7 +89,7 @@ def material(
 ) -> Material:
     """Gather what a draft on this part of the case is made of; without `kind`, the notification that is due next."""
     controller = organisation.controller(part.controller) or organisation.default
-    facts = facts_of(case, part)
+    facts = _with_parties(facts_of(case, part), part, organisation)
     processor = (facts.role or part.role) == "processor"
     filings = sorted(part.filings, key=lambda filing: filing.at)
     clock = _clock(case, part, "gdpr-art33-2" if processor else "gdpr-art33")
@@ -105,6 +108,7 @@ def material(
         now=now,
         aware_at=case.aware.at if case.aware is not None else None,
         clock=clock,
+        clocks=tuple(c for c in case.clocks if c.controller in (None, part.controller)),
         answer_by=answer_by(following, now),
         # "Where the notification to the supervisory authority is not made within 72 hours, it shall be accompanied by
         # reasons for the delay." -- GDPR Art. 33(1)
@@ -153,6 +157,21 @@ def answer_by(clock: Clock | None, now: datetime) -> datetime | None:
     if clock is None or clock.stop is not None:
         return None
     return next((at for room in (ROOM_TO_DECIDE, ROOM_TO_FILE) if (at := clock.act_by - room) > now), None)
+
+
+def _with_parties(facts: Facts, part: Part, organisation: Organisation) -> Facts:
+    """Return the facts with the other joint controllers among the parties [38-41], Art. 26."""
+    joint = organisation.processing(part.processing) if part.role == "joint_controller" else None
+    if joint is None:
+        return facts
+    named = {party.name for party in facts.parties or ()}
+    others = [
+        Party(role="joint_controller", name=other.name, contact=other.representative_email or None)
+        for ident in joint.joint_controllers
+        if ident != part.controller and (other := organisation.controller(ident)) is not None
+    ]
+    others += [Party(role="joint_controller", name=partner) for partner in joint.partners]
+    return replace(facts, parties=[*(facts.parties or ()), *(other for other in others if other.name not in named)])
 
 
 def _due(filings: list[Filing], answer: Assessment) -> Kind:

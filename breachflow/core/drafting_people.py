@@ -56,6 +56,21 @@ GUARDED = frozenset({"minors", "vulnerable"})
 """People for whom somebody else may read the notice."""
 
 
+SPOKEN = frozenset({
+    "FR", "MC", "GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "WF", "PF", "NC", "SN", "CI", "IE",
+    "GB", "US", "AU", "NZ",
+})  # fmt: skip
+"""Countries whose people are written to in French or English, the languages that have templates."""
+
+
+def untranslated(facts: Facts) -> tuple[str, ...]:
+    """Return the countries of people one of whose languages has no template: what goes to them is held.
+
+    A notice is in "clear and plain language" (GDPR Art. 34(2)) only for somebody who reads it.
+    """
+    return tuple(country for country in facts.countries or () if country not in SPOKEN)
+
+
 def named(facts: Facts) -> tuple[str, ...]:
     """Return the kinds of data that a notice names: those that are stated, and may be named."""
     return tuple(kind for kind in facts.data or () if kind != "unknown" and kind not in NEVER_NAMED)

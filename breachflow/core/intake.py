@@ -18,6 +18,8 @@ from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, content_of, event_identity
 from breachflow.core.screening import Screened, screen
 
+LONGEST_NAME = 255  # Characters of an unmapped asset's name: DNS allows 253; what is longer is a path.
+
 Fate = Literal["opened", "attached", "screened", "duplicates", "quarantined"]
 """What becomes of one record, under the name by which it is counted."""
 
@@ -66,10 +68,14 @@ class Known(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The changes of a batch, at most one for each case, and what became of each of its events, in order."""
+    """The changes of a batch, at most one for each case, and what became of each of its events, in order.
+
+    `unmapped` counts the events by each asset that they name and the data map does not know.
+    """
 
     changes: tuple[Change, ...]
     fates: tuple[Fate, ...]
+    unmapped: Mapping[str, int] = {}
 
 
 def arrival(event: SecurityEvent, raw: bytes) -> Arrival:
@@ -81,7 +87,7 @@ def taken_in(arrivals: Sequence[Arrival], known: Known, charter: Charter, now: d
     """Decide about every event of a batch in order, each seeing what those before it did."""
     batch = _Batch(known, charter, now, attempt)
     fates = tuple(batch.take(one) for one in arrivals)
-    return Outcome(tuple(batch.changes()), fates)
+    return Outcome(tuple(batch.changes()), fates, batch.unmapped)
 
 
 def tallied(fates: Iterable[Fate]) -> Tally:
@@ -99,6 +105,7 @@ class _Batch:
         self.cases = dict(known.cases)
         self.steps: dict[str, list[Change]] = {}
         self.screened: list[Received] = []
+        self.unmapped: dict[str, int] = {}
 
     def take(self, one: Arrival) -> Fate:
         """Take in one event; return what became of it."""
@@ -106,13 +113,17 @@ class _Batch:
         if one.content in seen:
             return "duplicates"
         lines = self.charter.datamap.find(one.event.assets)
+        if not lines or len(one.event.assets) > 1:
+            for name in self.charter.datamap.unmapped(one.event.assets):
+                short = name[:LONGEST_NAME]
+                self.unmapped[short] = self.unmapped.get(short, 0) + 1
         outcome = screen(one.event, lines, self.charter.policy.screening)
         received = self._received(one, outcome, revision=bool(seen))
-        case = self._found(one, seen, outcome)
+        case, joined = self._found(one, seen, outcome)
         fate: Fate
         if case is not None:
             fate = "attached"
-            change = lifecycle.attached(case, one.event, received, self.charter, self.now)
+            change = lifecycle.attached(case, one.event, replace(received, joined=joined), self.charter, self.now)
         elif outcome.opens:
             fate = "opened"
             new_id = case_id(one.event.source, one.event.id, self.now, self._attempts(one.event))
@@ -136,21 +147,28 @@ class _Batch:
         together = [_together(steps) for steps in self.steps.values()]
         return [*together, Change(received=tuple(self.screened))] if self.screened else together
 
-    def _found(self, one: Arrival, seen: Mapping[bytes, str | None], outcome: Screened) -> Case | None:
-        """Return the case that the event belongs to: the one of its identity, the one it names, or its assets' one."""
+    def _found(self, one: Arrival, seen: Mapping[bytes, str | None], outcome: Screened) -> tuple[Case | None, str]:
+        """Return the case that the event belongs to, and why: its identity's, the one it names, or its assets' one."""
         for case in seen.values():
-            if case is not None and case in self.cases:
-                return self.cases[case]
+            if case is not None and (same := self._standing(case)) is not None:
+                return same, "the same alert"
         for key in one.lookup:
-            found = self.cases.get(self.keys.get(key, ""))
+            found = self._standing(self.keys.get(key, ""))
             if found is None:
                 continue
             if one.event.case:
-                return found
+                return found, "the event names the case"
             # By its assets alone an event that opens nothing belongs to no case, and a closed one is not disturbed.
             if outcome.opens and found.stage not in (Stage.CLOSED, Stage.DISMISSED):
-                return found
-        return None
+                return found, "the same asset and type within the correlation window"
+        return None, ""
+
+    def _standing(self, case_id: str) -> Case | None:
+        """Return the case of that id, or the one that it was merged into."""
+        case = self.cases.get(case_id)
+        while case is not None and case.merged_into is not None:
+            case = self.cases.get(case.merged_into)
+        return case
 
     def _attempts(self, event: SecurityEvent) -> int:
         attempt = self.attempt

@@ -7,18 +7,20 @@
 5. Only the end of the clock ends the ladder.
 6. Targets that are no legal deadline (triage, the CNIL's complement) call the first two ranks only, and once a day
    when they have passed: the clock of Art. 33 beside them calls everybody.
+7. In quiet hours a rung waits until they end, but not into the last third of its clock, and never once it is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from breachflow.core.case import Clock
 from breachflow.core.organisation import Ladder, Rank
+from breachflow.core.quiet import Quiet
 
 REFERENCE = timedelta(hours=72)
 """The length of clock that the ladder of the organisation file is written for; other clocks scale it."""
@@ -40,10 +42,12 @@ LENGTHS = 1024  # Clocks have a dozen lengths; an authority's order may set any,
 class Climb:
     """The organisation's ladder, with the rungs of every length of clock worked out once."""
 
-    __slots__ = ("_before", "_ranks", "ladder", "ranks_in_order")
+    __slots__ = ("_before", "_ranks", "ladder", "quiet", "ranks_in_order")
 
-    def __init__(self, ladder: Ladder) -> None:
+    def __init__(self, ladder: Ladder, zone: str = "Europe/Paris") -> None:
         self.ladder = ladder
+        start, until = ladder.quiet_from, ladder.quiet_until
+        self.quiet = Quiet(time.fromisoformat(start), time.fromisoformat(until), zone) if start and until else None
         rest: tuple[Rank, ...] = ("dpo", "deputy", "ciso", "executive", "legal", "security")
         self.ranks_in_order = (*ladder.climb, *(rank for rank in rest if rank not in ladder.climb))
         self._before: dict[timedelta, tuple[timedelta, ...]] = {}
@@ -104,6 +108,9 @@ def call(clock: Clock, climb: Climb, now: datetime) -> tuple[Clock, Call | None]
     """Return the clock after now, and who must be told, if anybody."""
     if clock.stop is not None or clock.next_rung_at is None or clock.next_rung_at > now:
         return clock, None
+    held = held_until(clock, climb, now)
+    if held > now:
+        return replace(clock, next_rung_at=held), None
     reached = passed(clock, climb, now)
     if clock.acked_until is not None and clock.acked_until > now:
         waiting = replace(clock, next_rung_at=next_at(clock, climb))
@@ -145,12 +152,26 @@ def answered(clock: Clock, climb: Climb, now: datetime) -> Clock:
 
 
 def next_at(clock: Clock, climb: Climb) -> datetime:
-    """Return when this clock needs attention next: at a rung, a climb, or the end of an acknowledgement."""
+    """Return when this clock needs attention next: at a rung, a climb, or the end of an acknowledgement or a night."""
     at = rung_at(clock, climb, clock.rung)
     climb_at = _climb_at(clock, climb)
     if climb_at is not None and climb_at < at:
         at = climb_at
-    return max(at, clock.acked_until) if clock.acked_until is not None else at
+    return held_until(clock, climb, max(at, clock.acked_until) if clock.acked_until is not None else at)
+
+
+def held_until(clock: Clock, climb: Climb, at: datetime) -> datetime:
+    """Return when what is due at this instant is told: then, or at the end of the quiet hours that it lies in.
+
+    Nothing waits in the last third of a clock or after its deadline, and nothing waits into them.
+    """
+    if climb.quiet is None:
+        return at
+    wakeful = clock.act_by - CLIMB_FASTER_INSIDE * scale(clock)
+    if at >= wakeful:
+        return at
+    end = climb.quiet.end(at)
+    return at if end is None else min(end, wakeful)
 
 
 def rung_at(clock: Clock, climb: Climb, index: int) -> datetime:

@@ -56,9 +56,19 @@ def learn(
         else:
             value = worse_value(name, old.value, new.value)
         if value != old.value:
-            result[name] = Known(value=value, origin=new.origin, at=new.at, confidence=new.confidence)
-            changes.append(FactChange(name, old.value, value, new.origin))
+            origin = new.origin if value == new.value else joint(old.origin, new.origin)
+            result[name] = Known(value=value, origin=origin, at=new.at, confidence=new.confidence)
+            changes.append(FactChange(name, old.value, value, origin))
     return result, changes
+
+
+def joint(one: str, other: str) -> str:
+    """Return the origin of a value made of two: both entries of the data map are named, so that neither hides."""
+    map_of_both = one.startswith("datamap:") and other.startswith("datamap:")
+    if not map_of_both:
+        return other
+    entries = (*one.removeprefix("datamap:").split(","), *other.removeprefix("datamap:").split(","))
+    return "datamap:" + ",".join(dict.fromkeys(entries))
 
 
 def stated(values: Mapping[str, Any], origin: str, at: datetime, confidence: Confidence) -> dict[str, Known]:

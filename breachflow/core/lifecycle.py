@@ -5,7 +5,7 @@ Every step returns one `Change`: the new case, its register entry and its mails,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from breachflow.core import clock as clocks
 from breachflow.core import ladder, telling
 from breachflow.core.case import (
+    UNDELIVERED,
     Candidate,
     Case,
     Change,
@@ -24,21 +25,22 @@ from breachflow.core.case import (
     NoticeKind,
     Part,
     Received,
+    Report,
     Settled,
     Stage,
 )
 from breachflow.core.charter import Charter
 from breachflow.core.correlation import keys_of
-from breachflow.core.datamap import mapped_facts
 from breachflow.core.deciding import applied
-from breachflow.core.decision import Ack, Decision, Note, Reopen
+from breachflow.core.decision import Ack, Channel, Decision, Hold, Note, Release, Reopen
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import incident_types
 from breachflow.core.learning import learn, stated
 from breachflow.core.moves import led_to, verb
 from breachflow.core.organisation import Asset, Rank
-from breachflow.core.parts import carried, judged, mapped_scopes, parts_of
+from breachflow.core.parts import carried, judged, mapped_news, parts_of, speaking
 from breachflow.core.record import builtins, changed_facts, consequences, event_lines
+from breachflow.core.retention import refilled, reopened
 from breachflow.law.profiles import profile_for
 
 MOST_ASSETS = 200  # A case keeps the first assets it saw; the register has every event's, sealed.
@@ -48,7 +50,7 @@ MOST_CANDIDATES = 50  # The earliest ones govern; a storm of alerts on one case 
 def opened(case_id: str, event: SecurityEvent, received: Received, charter: Charter, now: datetime) -> Change:
     """Open a case for this event: its facts, its controllers' parts, the engine's proposal, its clocks."""
     lines = charter.datamap.find(event.assets)
-    facts, changes = learn({}, _news(event, lines, charter, now))
+    facts, changes = learn({}, news(event, lines, charter, now))
     seen = min(event.detected_at, now)
     new = Case(
         id=case_id,
@@ -65,9 +67,20 @@ def opened(case_id: str, event: SecurityEvent, received: Received, charter: Char
         assets=event.assets[:MOST_ASSETS],
         events=1,
         material=1,
+        controller=event.controller,
     )
-    case = _settled(judged(new, charter), charter, now)
+    case = settled(judged(new, charter), charter, now)
     return _step(None, case, "opened", event, received, changes, charter, now)
+
+
+def opened_after_all(
+    case_id: str, event: SecurityEvent, received: Received, charter: Charter, by: str, reason: str, now: datetime
+) -> Change:
+    """Open a case for an event that was screened out: as for any event, and the register says who did so and why."""
+    change = opened(case_id, event, received, charter, now)
+    (entry,) = change.entries
+    body = entry.body | {"reason": reason, "screened_at": received.received_at}
+    return replace(change, entries=(replace(entry, by=by, body=body),), received=(), adopted=change.received)
 
 
 def attached(case: Case, event: SecurityEvent, received: Received, charter: Charter, now: datetime) -> Change:
@@ -76,32 +89,32 @@ def attached(case: Case, event: SecurityEvent, received: Received, charter: Char
     A false positive or a test never dismisses by itself: it is put before a person, and the clocks go on.
     """
     if event.verdict in ("false_positive", "test"):
-        flagged = replace(case, version=case.version + 1, events=case.events + 1, flagged=event.verdict)
+        flagged = replace(refilled(case), version=case.version + 1, events=case.events + 1, flagged=event.verdict)
         return _step(case, flagged, "attached", event, received, (), charter, now)
-    lines = charter.datamap.find(event.assets)
+    lines = speaking(case, event.assets, charter)
     origin = f"event:{event.source}/{event.id}#"
-    facts, changes = learn(
-        case.facts, _news(event, lines, charter, now), revising=origin if received.revision else None
-    )
+    facts, changes = learn(case.facts, news(event, lines, charter, now), revising=origin if received.revision else None)
     changed = replace(
         case,
         version=case.version + 1,
         facts=facts,
-        candidates=_with(case.candidates, _candidates(event, now)),
+        candidates=with_candidates(case.candidates, _candidates(event, now)),
         events=case.events + 1,
         assets=tuple(dict.fromkeys((*case.assets, *event.assets)))[:MOST_ASSETS],
         material=case.version + 1 if changes else case.material,
+        controller=event.controller or case.controller,
     )
     if case.stage is Stage.DISMISSED:
         changed = replace(
-            changed, stage=Stage.SUSPECTED, reopened_at=now, triage_from=min(event.detected_at, now), closed_at=None
+            reopened(changed), stage=Stage.SUSPECTED, reopened_at=now, triage_from=min(event.detected_at, now)
         )
     elif case.stage is Stage.CLOSED:
-        changed = replace(changed, stage=Stage.SUSPECTED if case.aware is None else Stage.CONFIRMED, closed_at=None)
+        stage = Stage.SUSPECTED if case.aware is None else Stage.CONFIRMED
+        changed = replace(reopened(changed), stage=stage)
     if changes:
         stated_by = event.controller or case.parts[0].controller
         changed = replace(changed, parts=carried(parts_of(facts, lines, stated_by, charter), case.parts))
-    after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
+    after = settled(overturned(case, judged(changed, charter), now), charter, now)
     return _step(case, after, "attached", event, received, changes, charter, now)
 
 
@@ -109,11 +122,12 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
     """Record what a person decided, and all that follows from it. Raise `IllegalMove` where it does not fit."""
     stage = led_to(case, decision)
     step = applied(case, decision, charter, now)
-    alarm = case.alarm and isinstance(decision, Note)
+    # Who says that mail is not to be trusted has not yet been told by it; nor has who makes a remark.
+    alarm = case.alarm and isinstance(decision, Note | Channel | Hold | Release)
     changed = replace(step.case, stage=stage, version=case.version + 1, alarm=alarm)
     after = changed
-    if not isinstance(decision, Ack | Note):
-        after = _settled(_overturned(case, judged(changed, charter), now), charter, now)
+    if not isinstance(decision, Ack | Note | Channel | Hold | Release):
+        after = settled(overturned(case, judged(changed, charter), now), charter, now)
         alive = tuple(ladder.answered(clock, charter.climb, now) for clock in after.clocks)
         after = replace(after, clocks=alive)
     body = step.body | consequences(after, case, charter)
@@ -121,12 +135,15 @@ def decided(case: Case, decision: Decision, charter: Charter, now: datetime) -> 
         body["reason"] = decision.reason
     if step.warnings:
         body["warnings"] = step.warnings
-    reopened = isinstance(decision, Reopen)
+    again = isinstance(decision, Reopen)
+    notices = telling.opening(after, after.clocks if again else _new_clocks(case, after), charter, now)
+    if isinstance(decision, Channel) and not decision.restored:
+        notices += telling.anew(after, charter, now)
     return Change(
         case=after,
         was=case.version,
         entries=(Entry(at=now, kind=verb(type(decision)), by=decision.by, body=body, sealed=step.sealed or None),),
-        notices=telling.opening(after, after.clocks if reopened else _new_clocks(case, after), charter, now),
+        notices=notices,
         warnings=step.warnings,
     )
 
@@ -194,6 +211,48 @@ def delivered(case: Case | None, notice: Notice, outcome: Settled, charter: Char
     )
 
 
+def reported(
+    case: Case | None, notices: Sequence[Notice], told: Collection[str], report: Report, charter: Charter, now: datetime
+) -> Change:
+    """Record what a provider says afterwards about mails of one case; one that came back goes to the next person.
+
+    `told` are those of the notices that counted as told until now: only these are told to somebody else, and a report
+    that comes later never takes that back.
+    """
+    entries: list[Entry] = []
+    others: list[Notice] = []
+    settled: list[Settled] = []
+    alarm = case is not None and case.alarm
+    for notice in notices:
+        body: dict[str, Any] = {"notice": notice.id, "kind": notice.kind, "to": notice.to, "rungs": notice.rungs}
+        body |= {"event": report.event, "reported_at": report.at}
+        if report.status:
+            body["status"] = report.status
+        if report.event in UNDELIVERED and notice.id in told:
+            error = f"the provider reports {report.event} {report.status}".rstrip()
+            settled.append(Settled(notice=notice.id, state="bounced", at=now, error=error))
+            if telling.still_owed(notice, case):
+                instead = telling.next_after(notice, charter, now)
+                if instead is None:
+                    alarm = True
+                    body["alarm"] = "nobody could be told"
+                else:
+                    others.append(instead)
+                    body["instead"] = instead.to
+        entries.append(Entry(at=now, kind="delivery", by="sendgrid", body=body))
+    if case is None:
+        # What speaks of no case has no register; the duty to tell somebody is the same.
+        return Change(notices=tuple(others), settled=tuple(settled), reports=(report,))
+    return Change(
+        case=replace(case, version=case.version + 1, alarm=alarm),
+        was=case.version,
+        entries=tuple(entries),
+        notices=tuple(others),
+        settled=tuple(settled),
+        reports=(report,),
+    )
+
+
 def _step(
     case: Case | None,
     after: Case,
@@ -226,7 +285,7 @@ def _step(
     )
 
 
-def _settled(case: Case, charter: Charter, now: datetime) -> Case:
+def settled(case: Case, charter: Charter, now: datetime) -> Case:
     """Derive the clocks, and let the case stand as handled once no hard one is left running."""
     after = replace(case, clocks=clocks.derived(case, charter, now))
     hard = any(clock.stop is None and clock.regime not in clocks.SOFT for clock in after.clocks)
@@ -237,7 +296,7 @@ def _settled(case: Case, charter: Charter, now: datetime) -> Case:
     return after
 
 
-def _overturned(before: Case, after: Case, now: datetime) -> Case:
+def overturned(before: Case, after: Case, now: datetime) -> Case:
     """Undo a decision not to notify, or not to inform, whose facts have turned: the duty is back, from now.
 
     "If the key is compromised later, notification becomes due at that time" -- EDPB 9/2022 Annex B (i).
@@ -258,21 +317,14 @@ def _overturned_part(part: Part, old: Any, now: datetime) -> Part:
     return part
 
 
-def _news(event: SecurityEvent, lines: Sequence[Asset], charter: Charter, now: datetime) -> dict[str, Known]:
+def news(event: SecurityEvent, lines: Sequence[Asset], charter: Charter, now: datetime) -> dict[str, Known]:
     """Return what this event and the data map say, each fact with its origin."""
     own = builtins(event.facts) if event.facts is not None else {}
     for name in ("occurred_from", "occurred_to", "reported_by"):
         if name not in own and (value := getattr(event, name)) is not None:
             own[name] = builtins(value)
     types = incident_types(event.facts) if event.facts is not None else ()
-    news: dict[str, Known] = {}
-    if lines:
-        of_controller = [line for line in lines if event.controller in (None, line.controller)] or lines
-        for name, (value, line_id) in mapped_facts(of_controller, types).items():
-            news[name] = Known(value=value, origin=f"datamap:{line_id}", at=now, confidence="mapped")
-        scopes = mapped_scopes(of_controller, types, charter) if event.controller is None else []
-        if scopes:
-            news["scopes"] = Known(value=scopes, origin="datamap", at=now, confidence="mapped")
+    news = mapped_news(lines, event.controller, types, charter, now)
     return news | stated(own, f"event:{event.source}/{event.id}#/facts/{{}}", now, "extracted")
 
 
@@ -292,7 +344,8 @@ def _candidates(event: SecurityEvent, now: datetime) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def _with(known: tuple[Candidate, ...], new: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+def with_candidates(known: tuple[Candidate, ...], new: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates with the new ones; the earliest is never dropped, whatever their number."""
     kept = {(candidate.at, candidate.kind, candidate.origin) for candidate in known}
     everything = (
         *known,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from breachflow.core.case import Case, IllegalMove, Stage
 from breachflow.core.decision import (
     Ack,
+    Channel,
     Close,
     Confirm,
     Decision,
@@ -12,9 +13,12 @@ from breachflow.core.decision import (
     Done,
     Exempt,
     Filed,
+    Hold,
     Informed,
     Note,
+    Release,
     Reopen,
+    Retract,
     SetFacts,
 )
 
@@ -23,8 +27,10 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Confirm: Stage.CONFIRMED,
         Dismiss: Stage.DISMISSED,
         SetFacts: Stage.SUSPECTED,
+        Retract: Stage.SUSPECTED,
         Done: Stage.SUSPECTED,
         Ack: Stage.SUSPECTED,
+        Channel: Stage.SUSPECTED,
         Note: Stage.SUSPECTED,
     },
     Stage.CONFIRMED: {
@@ -34,7 +40,9 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Informed: Stage.CONFIRMED,
         Done: Stage.CONFIRMED,
         SetFacts: Stage.CONFIRMED,
+        Retract: Stage.CONFIRMED,
         Ack: Stage.CONFIRMED,
+        Channel: Stage.CONFIRMED,
         Note: Stage.CONFIRMED,
         Dismiss: Stage.DISMISSED,
     },
@@ -44,7 +52,9 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
         Informed: Stage.HANDLED,
         Done: Stage.HANDLED,
         SetFacts: Stage.HANDLED,
+        Retract: Stage.HANDLED,
         Ack: Stage.HANDLED,
+        Channel: Stage.HANDLED,
         Note: Stage.HANDLED,
         Close: Stage.CLOSED,
     },
@@ -53,7 +63,9 @@ MOVES: dict[Stage, dict[type[Decision], Stage]] = {
 }
 """Between `confirmed` and `handled` a case goes by itself, as the last hard clock ends or a new one starts."""
 
-COMMANDS: dict[type[Decision], str] = {SetFacts: "facts set"}
+COMMANDS: dict[type[Decision], str] = {
+    SetFacts: "facts set", Retract: "datamap retract", Hold: "retention hold", Release: "retention release",
+}  # fmt: skip
 """What a person types, where it is not the decision's own word."""
 
 
@@ -69,6 +81,8 @@ def command(kind: type[Decision]) -> str:
 
 def led_to(case: Case, decision: Decision) -> Stage:
     """Return the stage that this decision leads to; raise `IllegalMove`, naming the open moves, where there is none."""
+    if isinstance(decision, Hold | Release):
+        return case.stage  # What is kept of a case is asked at every stage, and moves it nowhere.
     moves = MOVES[case.stage]
     if type(decision) not in moves:
         allowed = ", ".join(command(kind) for kind in moves)

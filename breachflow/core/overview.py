@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from breachflow.core.assessment import Risk
-from breachflow.core.case import Case, Clock, Part, Stage, next_rung_at
+from breachflow.core.case import Case, Clock, Part, Stage, is_open, next_rung_at
 from breachflow.core.clock import state
 
 WORST: tuple[Risk, ...] = ("high", "risk", "unlikely")
@@ -27,7 +27,7 @@ def at_a_glance(case: Case, now: datetime) -> dict[str, Any]:
         "next_step": str(next_step(case, now)),
         "next_escalation_at": utc(next_rung_at(case)),
         "alarm": case.alarm,
-    }
+    } | ({"compromised": list(case.compromised)} if case.compromised else {})
 
 
 def clock_line(clock: Clock, now: datetime) -> dict[str, Any]:
@@ -94,7 +94,15 @@ def next_step(case: Case, now: datetime) -> Step:
         return Step(f"discharge {first.id}", f"breachflow done {case.id} {first.id}")
     if case.stage is Stage.HANDLED:
         return Step("review what was learned and close", f"breachflow close {case.id}")
+    if case.merged_into is not None:
+        return Step(f"nothing: merged into {case.merged_into}")
     return Step("nothing: the case is closed")
+
+
+def stranded(case: Case, now: datetime) -> bool:
+    """Whether an open case leads nobody on: no next step, or a clock that runs and will never tell anybody again."""
+    unheard = any(clock.stop is None and clock.next_rung_at is None for clock in case.clocks)
+    return is_open(case) and (unheard or not next_step(case, now).command)
 
 
 def utc(instant: datetime | None) -> str | None:

@@ -54,6 +54,8 @@ def event_lines(event: SecurityEvent, received: Received) -> tuple[dict[str, Any
     }
     if received.revision:
         body["revision"] = True
+    if received.joined:
+        body["joined"] = received.joined
     sealed: dict[str, Any] = {"title": event.title}
     for name in ("description", "assets", "users"):
         if value := getattr(event, name):

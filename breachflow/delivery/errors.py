@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -12,6 +12,13 @@ class Sent(Struct, frozen=True):
 
     provider: str
     reference: str
+
+
+class Checked(Struct, frozen=True):
+    """A provider would take a mail now: a sentence about it, and the time by its own clock if it said so."""
+
+    sentence: str
+    date: datetime | None = None
 
 
 class Deferred(Exception):  # noqa: N818 - named for what happened, as the field says it.

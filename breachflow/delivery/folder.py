@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from email import message_from_bytes
 from email.policy import compat32
 from pathlib import Path
 from threading import get_ident
 
-from breachflow.delivery.errors import Deferred
+from breachflow.delivery.errors import Checked, Deferred
 
 
 class Folder:
@@ -32,6 +33,19 @@ class Folder:
         except OSError as error:
             raise Deferred(f"the mail folder {self.path} cannot be written: {error.strerror}.") from error
         return name
+
+    def check(self, seconds: float) -> Checked:
+        """See whether a file can be laid down. Raises `Deferred`."""
+        del seconds  # A file system answers, or nobody can do anything.
+        there = next(path for path in (self.path, *self.path.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise Deferred(f"the mail folder {self.path} cannot be written: look at the rights of {there}.")
+        return Checked(f"mails can be laid in {self.path}.")
+
+    def forget(self, notices: Iterable[str]) -> None:
+        """Remove the mails of these notices."""
+        for notice in notices:
+            (self.path / f"{_safe(notice)}.eml").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from breachflow.delivery.errors import BadRoute, Deferred, Refused, Sent
+from breachflow.delivery.errors import BadRoute, Checked, Deferred, Refused, Sent
 from breachflow.delivery.folder import Folder
 
 SMTP_SCHEMES = {
@@ -28,6 +28,9 @@ class Provider(Protocol):
 
     def send(self, message: bytes, *, to: str, notice: str, case: str | None) -> str:
         """Hand the mail over and return a reference; raise `Deferred` or `Refused`."""
+
+    def check(self, seconds: float) -> Checked:
+        """Do all that a mail would need, without a mail; raise `Deferred` or `Refused` as for one."""
 
     def close(self) -> None:
         """Give back what is held open."""
@@ -59,15 +62,18 @@ class Route:
     def __init__(self, providers: Sequence[Provider]) -> None:
         self.providers = tuple(providers)
 
-    def send(self, message: bytes, *, to: str, notice: str, case: str | None) -> Sent:
-        """Hand the mail to the first provider that takes it.
+    def send(self, message: bytes, *, to: str, notice: str, case: str | None, without: Collection[str] = ()) -> Sent:
+        """Hand the mail to the first provider that takes it; those named by `without` are not asked.
 
         Raises `Deferred` where one of them may take it later, with the shortest wait that they ask for; `Refused`
-        where all have refused it for good.
+        where all have refused it for good, and where none may be asked.
         """
         deferred: list[Deferred] = []
         said: list[str] = []
-        for provider in self.providers:
+        trusted = [provider for provider in self.providers if provider.name not in without]
+        if not trusted:
+            raise Refused("every mail provider of BREACHFLOW_MAIL is marked as compromised for this case.")
+        for provider in trusted:
             try:
                 return Sent(provider.name, provider.send(message, to=to, notice=notice, case=case))
             except Deferred as problem:
@@ -78,6 +84,12 @@ class Route:
         if deferred:
             raise Deferred(" ".join(said), _shortest(deferred))
         raise Refused(" ".join(said))
+
+    def forget(self, notices: Sequence[str]) -> None:
+        """Remove the mails of these notices from our own folders; what a server took is out of reach."""
+        for provider in self.providers:
+            if isinstance(provider, Folder):
+                provider.forget(notices)
 
     def close(self) -> None:
         """Close the connections that are held open; the route can be used again."""
@@ -106,7 +118,7 @@ def _provider(spec: str, settings: MailSettings, *, sandbox: bool) -> Provider:
         if not settings.sendgrid_api_key:
             raise BadRoute("BREACHFLOW_MAIL names sendgrid:, and SENDGRID_API_KEY is not set.")
         url = settings.sendgrid_url
-        if not url.startswith("https://") and not _loopback(urlsplit(url).hostname or ""):
+        if not url.startswith("https://") and not loopback(urlsplit(url).hostname or ""):
             raise BadRoute("BREACHFLOW_SENDGRID_URL must begin with https://; the key would travel in clear.")
         return SendGrid(settings.sendgrid_api_key, url, sandbox=sandbox)
     if scheme in SMTP_SCHEMES:
@@ -123,7 +135,7 @@ def _smtp(scheme: str, rest: str, settings: MailSettings) -> Provider:
     if found is None or int(found[3] or port) > 65_535:
         raise BadRoute(f"BREACHFLOW_MAIL must say {scheme}://user@host:port.")
     host = found[2].strip("[]")
-    if encryption == "none" and not _loopback(host):
+    if encryption == "none" and not loopback(host):
         raise BadRoute(f"BREACHFLOW_MAIL: {scheme}:// sends in clear and is for this machine only; take smtp://.")
     user = unquote(found[1]) if found[1] else None
     if user is not None and not settings.smtp_password:
@@ -133,7 +145,8 @@ def _smtp(scheme: str, rest: str, settings: MailSettings) -> Provider:
     )
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
     if host == "localhost":
         return True
     try:

@@ -14,7 +14,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from breachflow.delivery.errors import Deferred, Refused
+from breachflow.delivery.errors import Checked, Deferred, Refused
 
 TIMEOUT = 20.0  # Seconds; a mail whose fate is unknown after that is sent again under the same Message-ID.
 LONGEST_WAIT = timedelta(hours=1)  # A provider may ask for more; the ladder asks again sooner.
@@ -50,6 +50,30 @@ class SendGrid:
         if answer.status_code not in (200, 202):
             raise Deferred(f"SendGrid answered {answer.status_code}, which does not say that it took the mail.")
         return re.sub(r"[^A-Za-z0-9._-]", "", str(answer.headers.get("X-Message-Id", "")))[:100] or "accepted"
+
+    def check(self, seconds: float) -> Checked:
+        """Ask what the key may do; send nothing. Raises `Deferred` (away, key) or `Refused` (may not send)."""
+        from python_http_client.exceptions import HTTPError
+
+        try:
+            answer = self._api().scopes.get(timeout=seconds)
+        except HTTPError as error:
+            raise _problem(int(error.status_code), error.body, error.headers) from error
+        except (URLError, OSError, HTTPException) as error:
+            raise Deferred(f"SendGrid cannot be reached: {_reason(error)}.") from error
+        try:
+            scopes = set(json.loads(answer.body)["scopes"])
+        except (ValueError, KeyError, TypeError):
+            raise Deferred(
+                "SendGrid's answer about the key cannot be read; is BREACHFLOW_SENDGRID_URL right?"
+            ) from None
+        if "mail.send" not in scopes:
+            raise Refused("SendGrid's key may not send mails: give it the right `mail.send`.")
+        try:
+            date = parsedate_to_datetime(str(answer.headers["Date"]))
+        except (ValueError, TypeError, KeyError):
+            date = None
+        return Checked("SendGrid takes the key, and the key may send.", date)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -10,7 +10,7 @@ from email.policy import compat32
 from email.utils import parseaddr
 from typing import Literal
 
-from breachflow.delivery.errors import Deferred, Refused
+from breachflow.delivery.errors import Checked, Deferred, Refused
 
 Encryption = Literal["starttls", "tls", "none"]
 TIMEOUT = 20.0  # Seconds for each answer; RFC 5321 allows minutes, but a rung of the ladder does not wait that long.
@@ -53,7 +53,22 @@ class Smtp:
             raise Deferred(f"{self._place} closed the connection.") from error
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise Deferred(f"{self._place} cannot be used: {_reason(error)}.") from error
+            raise Deferred(f"{self._place} cannot be used: {reason(error)}.") from error
+
+    def check(self, seconds: float) -> Checked:
+        """Connect, greet, encrypt and log in, as for a mail, and take leave. Raises `Deferred`."""
+        try:
+            server = self.connect(seconds)
+            try:
+                server.quit()
+            except (OSError, smtplib.SMTPException):
+                server.close()
+        except smtplib.SMTPServerDisconnected as error:
+            raise Deferred(f"{self._place} closed the connection.") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise Deferred(f"{self._place} cannot be used: {reason(error)}.") from error
+        how = {"starttls": "by STARTTLS", "tls": "by TLS", "none": "in clear"}[self.encryption]
+        return Checked(f"{self._place} greets us {how}{' and knows our user' if self._user is not None else ''}.")
 
     def close(self) -> None:
         """Take leave of the server."""
@@ -71,7 +86,7 @@ class Smtp:
 
     def _hand_over(self, server: smtplib.SMTP, message: bytes, to: str) -> str:
         sender = parseaddr(str(message_from_bytes(message.partition(b"\r\n\r\n")[0], policy=compat32)["From"]))[1]
-        to = _plain_domain(to)
+        to = plain_domain(to)
         options = ["BODY=8BITMIME"] if server.has_extn("8bitmime") else []
         if not (to.isascii() and sender.isascii()):
             if not server.has_extn("smtputf8"):
@@ -106,15 +121,23 @@ class Smtp:
             if self._carried < MAILS and _alive(self._open):
                 return self._open
             self.close()
-        self._open, self._carried = self._connect(), 0
+        self._open, self._carried = self.connect(), 0
         return self._open
 
-    def _connect(self) -> smtplib.SMTP:
+    def another(self, *, timeout: float) -> Smtp:
+        """Return the same server under the same name, for a connection of its own."""
+        return Smtp(
+            self.host, self.port, encryption=self.encryption, user=self._user, password=self._password, timeout=timeout
+        )
+
+    def connect(self, seconds: float | None = None) -> smtplib.SMTP:
+        """Open a connection, encrypted and authenticated as it was set up; raises what `smtplib` raises."""
+        timeout = self._timeout if seconds is None else seconds
         if self.encryption == "tls":
             context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=self._timeout, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=timeout, context=context)
         else:
-            server = smtplib.SMTP(self.host, self.port, timeout=self._timeout)
+            server = smtplib.SMTP(self.host, self.port, timeout=timeout)
         try:
             server.ehlo_or_helo_if_needed()
             if self.encryption == "starttls":
@@ -147,7 +170,8 @@ def _alive(server: smtplib.SMTP) -> bool:
         return False
 
 
-def _plain_domain(address: str) -> str:
+def plain_domain(address: str) -> str:
+    """Return the address with its domain as SMTP carries it; raise `Refused` where it is none."""
     local, _, domain = address.rpartition("@")
     if not local or re.search(r"[\s<>\x00-\x1f\x7f]", address):
         raise Refused("what stands as the address of this person is not an address.")
@@ -157,7 +181,8 @@ def _plain_domain(address: str) -> str:
         raise Refused("the address of this person has a domain that cannot exist.") from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return what is wrong with a connection, without the server's words."""
     # What a server says may repeat an address, so only its code is passed on.
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"it does not take the user and password (code {error.smtp_code})"

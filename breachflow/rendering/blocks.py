@@ -1,7 +1,8 @@
 """A text as blocks: headings, paragraphs, lists, rows, boxes and commands. Every format is made from the same blocks.
 
-Templates write one block a line: `# title`, `## heading`, `- item`, `| term | value |`, `> box`, `! urgent box`,
-`$ command`, else a paragraph. A value holds no line break and begins no block, whatever stands in it.
+Templates write one block a line: `# title`, `## heading`, `### subheading`, `- item`, `| term | value |`,
+`> box`, `! urgent box`, `$ command`, else a paragraph. A value holds no line break and begins no block, whatever stands
+in it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from msgspec import Struct
 
 from breachflow.rendering.inert import free
 
-Kind = Literal["title", "heading", "paragraph", "item", "row", "box", "urgent", "command"]
+Kind = Literal["title", "heading", "subheading", "paragraph", "item", "row", "box", "urgent", "command"]
 
 MARKS: dict[str, Kind] = {
-    "# ": "title", "## ": "heading", "- ": "item", "> ": "box", "! ": "urgent", "$ ": "command",
+    "# ": "title", "## ": "heading", "### ": "subheading", "- ": "item", "> ": "box", "! ": "urgent", "$ ": "command",
 }  # fmt: skip
 
 

@@ -20,11 +20,14 @@ LONG_WORD = re.compile(r"\S{40}")  # Longer than any word; a page is narrower th
 NOT_PRINTED = re.compile(r"[^\u0000-\u024f\u0370-\u04ff\u1e00-\u1eff\u2000-\u206f\u20ac\u2116\u2122]")
 """Outside Latin, Greek and Cyrillic letters and common signs, which the document's font has."""
 
+LEVELS = {"title": 1, "heading": 2, "subheading": 3}
+
 STYLE = """
 body{font:16px/1.5 'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;color:#1c2430;background:#fff;
 max-width:46rem;margin:2rem auto;padding:0 1.25rem;overflow-wrap:anywhere}
 h1{font-size:1.45rem;line-height:1.3;color:#1d3c5c;border-bottom:3px solid #1d3c5c;padding-bottom:.5rem;margin:0 0 1rem}
 h2{font-size:1.05rem;color:#1d3c5c;margin:1.8rem 0 .5rem}
+h3{font-size:.95rem;color:#1d3c5c;margin:1.2rem 0 .3rem}
 p{margin:.6rem 0}
 ul{padding-left:1.3rem;margin:.4rem 0}
 li{margin:.35rem 0}
@@ -35,7 +38,11 @@ th{width:36%;font-weight:600;color:#44546a;background:#f5f7fa}
 .urgent{border-color:#b3361e;background:#fdf0ec;font-weight:600}
 pre{font:13px/1.45 ui-monospace,Consolas,'Courier New',monospace;background:#f2f4f7;border:1px solid #d8dee6;
 padding:.5rem .7rem;margin:.3rem 0 .8rem;white-space:pre-wrap}
-@media print{body{margin:0;max-width:none;font-size:11pt}h2{break-after:avoid}tr,li,.box,.urgent{break-inside:avoid}}
+nav{background:#f5f7fa;padding:.6rem .9rem;margin:1rem 0}nav h2{margin:0 0 .3rem}nav ul{margin:0}
+nav+h2~h2{border-top:2px solid #1d3c5c;padding-top:1rem;margin-top:2.5rem}
+@page{margin:18mm 15mm}
+@media print{body{margin:0;max-width:none;font-size:11pt}h2,h3{break-after:avoid}nav+h2~h2{break-before:page;border:0}
+a{color:inherit;text-decoration:none}tr,li,.box,.urgent{break-inside:avoid}}
 """.strip()
 
 
@@ -53,7 +60,9 @@ def text(blocks: Sequence[Block], lang: str) -> str:
         if lines and not joined:
             lines.append("")
         before = block.kind
-        if block.kind in ("title", "heading"):
+        if block.kind == "subheading":
+            lines.append(_filled(block.text, "", ""))
+        elif block.kind in ("title", "heading"):
             line = "=" if block.kind == "title" else "-"
             lines += [_filled(block.text, "", ""), line * min(len(block.text), WIDTH)]
         elif block.kind == "item":
@@ -79,15 +88,35 @@ def _filled(words: str, first: str, then: str) -> str:
     return made.replace("\ue000", NBSP).replace("\ue001", NARROW)
 
 
-def page(blocks: Sequence[Block], lang: str) -> str:
-    """Return the blocks as one HTML page without anything from outside."""
+def page(blocks: Sequence[Block], lang: str, contents: str = "") -> str:
+    """Return the blocks as one HTML page without anything from outside; `contents` heads a list of its headings."""
     title = html.escape(_title(blocks))
-    body = "\n".join(_elements(blocks))
+    body = "\n".join(_with_contents(blocks, contents) if contents else _elements(blocks))
     return (
         f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def _with_contents(blocks: Sequence[Block], contents: str) -> Iterator[str]:
+    """Return the elements with a list of the headings before the first of them, each linked to its place."""
+    headings = [block for block in blocks if block.kind == "heading"]
+    first = next((place for place, block in enumerate(blocks) if block.kind == "heading"), len(blocks))
+    yield from _elements(blocks[:first])
+    if headings:
+        links = "".join(
+            f'<li><a href="#part-{number}">{html.escape(block.text)}</a></li>'
+            for number, block in enumerate(headings, 1)
+        )
+        yield f'<nav aria-labelledby="contents"><h2 id="contents">{html.escape(contents)}</h2><ul>{links}</ul></nav>'
+    number = 0
+    for element in _elements(blocks[first:]):
+        if element.startswith("<h2>"):
+            number += 1
+            yield element.replace("<h2>", f'<h2 id="part-{number}">', 1)
+        else:
+            yield element
 
 
 def _elements(blocks: Sequence[Block]) -> Iterator[str]:
@@ -103,7 +132,7 @@ def _elements(blocks: Sequence[Block]) -> Iterator[str]:
         elif kind in ("box", "urgent"):
             yield from (f'<p class="{kind}">{value}</p>' for _, value in told)
         else:
-            tag = {"title": "h1", "heading": "h2"}.get(kind, "p")
+            tag = f"h{LEVELS[kind]}" if kind in LEVELS else "p"
             yield from (f"<{tag}>{value}</{tag}>" for _, value in told)
 
 
@@ -171,8 +200,8 @@ def docx(blocks: Sequence[Block], lang: str) -> bytes:
             cells[0].text, cells[1].text = block.term, block.text
             continue
         table = None
-        if block.kind in ("title", "heading"):
-            heading = document.add_heading(block.text, level=1 if block.kind == "title" else 2)
+        if block.kind in LEVELS:
+            heading = document.add_heading(block.text, level=LEVELS[block.kind])
             for run in heading.runs:
                 run.font.name, run.font.color.rgb = "Calibri", RGBColor(0x1D, 0x3C, 0x5C)
         elif block.kind == "item":

@@ -40,6 +40,13 @@ def edpb(lang: Lang) -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(source)
 
 
+@cache
+def register(lang: Lang) -> Mapping[str, Mapping[str, str]]:
+    """Return the words of the exported register in a language: names of facts, values, entries, headings."""
+    source = files("breachflow.templates").joinpath(lang, "register.toml").read_text(encoding="utf-8")
+    return tomllib.loads(source)
+
+
 def when(at: datetime, zone: str, lang: Lang) -> str:
     """Return an instant as people of that language write it, in the organisation's zone, with the zone's city."""
     local = at.astimezone(ZoneInfo(zone))

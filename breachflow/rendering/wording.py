@@ -5,17 +5,25 @@ A key that has no words yet never stops a mail: what it stands for is said in ge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from breachflow.core import drafting_cnil, drafting_people
+from breachflow.core import (
+    drafting_audiences,
+    drafting_chronology,
+    drafting_cnil,
+    drafting_letters,
+    drafting_people,
+    drafting_sms,
+)
 from breachflow.core.drafting import Worksheet
 from breachflow.core.drafting_form import Asked, Field
 from breachflow.core.drafting_material import Said
 from breachflow.core.facts import Measure
 from breachflow.core.organisation import Lang
 from breachflow.rendering import language
+from breachflow.rendering.inert import free, inert
 
 SECTIONS: Mapping[str, tuple[int, ...]] = {
     "1": (3, 4, 5, 6, 7, *range(10, 20)),
@@ -43,7 +51,7 @@ class Wording:
         self._labels = language.labels(lang)
         self._edpb = language.edpb(lang)
 
-    def functions(self) -> dict[str, Callable[..., Any]]:
+    def functions(self) -> dict[str, Any]:
         """Return what templates call, by name."""
         return {
             "label": self.label,
@@ -79,6 +87,17 @@ class Wording:
             "named": drafting_people.named,
             "risks": drafting_people.risks,
             "advice": drafting_people.advice,
+            "untranslated": drafting_people.untranslated,
+            "astray": drafting_audiences.ASTRAY,
+            "from_processor": drafting_audiences.at_a_processor,
+            "confirm_by": drafting_letters.confirm_by,
+            "unclear_facts": drafting_letters.unclear_facts,
+            "asked_of_processor": drafting_letters.asked_of_processor,
+            "chronology": drafting_chronology.chronology,
+            "evidence": drafting_chronology.evidence,
+            "clock_of": drafting_chronology.clock_of,
+            "dora_report": drafting_chronology.dora_report,
+            "sms": self.sms,
         }
 
     def label(self, key: str, group: str) -> str:
@@ -150,6 +169,19 @@ class Wording:
         """Return several measures as sentences one after the other."""
         told = (self.measure(one) for one in taken)
         return " ".join(words if words.endswith((".", "!", "?", "…")) else f"{words}." for words in told)
+
+    def sms(self, start: str, kinds: Sequence[str], end: str, advice: Sequence[str]) -> drafting_sms.Sms:
+        """Return the fullest short message: how it starts, which data, as much advice as fits, and where to ask."""
+        start, end = free(inert(start)), free(inert(end))
+        names = [self.label(kind, "data") for kind in kinds]
+        more = f" {self.label('and_more', 'words')}"
+        # All kinds of data, else fewer; however it is cut, the message says that there are more.
+        first = [
+            f"{start} ({', '.join(names[:count])}{'' if count == len(names) else more})."
+            for count in range(len(names), 0, -1)
+        ] or [f"{start}."]
+        told = [words for key in advice if (words := self._labels["sms"].get(key))]
+        return drafting_sms.fitted(first, end, told)
 
     @staticmethod
     def short(text: str, most: int) -> str:

@@ -19,6 +19,7 @@ def errors(organisation: Organisation) -> Iterator[Flaw]:
     yield from _twice("controllers", organisation.controllers)
     yield from _twice("people", organisation.people)
     yield from _twice("datamap", organisation.datamap)
+    yield from _twice("processings", organisation.processings)
     yield from _references(organisation)
     if not organisation.ranked("dpo"):
         yield _error(("people",), "nobody has the rank `dpo`; the first alert of every case goes to the DPO.")
@@ -42,6 +43,13 @@ def warnings(organisation: Organisation) -> Iterator[Flaw]:
     yield from _controllers(organisation)
     yield from _ladder(organisation)
     yield from _policy_warnings(organisation)
+    yield from _processings(organisation)
+    for place, person in enumerate(organisation.people):
+        domain = person.email.rpartition("@")[2].casefold()
+        if person.alternative_email and person.alternative_email.rpartition("@")[2].casefold() == domain:
+            yield _warning(
+                ("people", place, "alternative_email"), "is in the same mail domain; it would be breached with it."
+            )
     addresses: dict[str, int] = {}
     for place, person in enumerate(organisation.people):
         first = addresses.setdefault(person.email.casefold(), place)
@@ -72,6 +80,15 @@ def _references(organisation: Organisation) -> Iterator[Flaw]:
     for place, asset in enumerate(organisation.datamap):
         if asset.controller is not None:
             yield from _exists(asset.controller, controllers, "controller", ("datamap", place, "controller"))
+    for place, processing in enumerate(organisation.processings):
+        at: Path = ("processings", place)
+        for number, ident in enumerate(processing.joint_controllers):
+            yield from _exists(ident, controllers, "controller", (*at, "joint_controllers", number))
+        notifying = processing.notifying_controller
+        if notifying is not None and notifying not in processing.joint_controllers:
+            yield _error((*at, "notifying_controller"), f"`{notifying}` is not among its `joint_controllers`.")
+        if not processing.joint_controllers:
+            yield _error((*at, "joint_controllers"), "is empty; name the controllers that decide jointly (Art. 26).")
 
 
 def _exists(ident: str, among: list[str], what: str, path: Path) -> Iterator[Flaw]:
@@ -97,6 +114,11 @@ def _policy_errors(organisation: Organisation) -> Iterator[Flaw]:
         for place, kind in enumerate(getattr(risk, name)):
             if kind not in DATA_KINDS:
                 yield from _exists(kind, list(DATA_KINDS), "kind of data", (*at, name, place))
+    if (ladder.quiet_from is None) != (ladder.quiet_until is None):
+        stated, missing = ("quiet_until", "from") if ladder.quiet_from is None else ("quiet_from", "until")
+        yield _error(("policy", "ladder", stated), f"stands alone; state `quiet_{missing}` too, or neither.")
+    elif ladder.quiet_from is not None and ladder.quiet_from == ladder.quiet_until:
+        yield _error(("policy", "ladder", "quiet_until"), "is the same as `quiet_from`; the whole day would be quiet.")
     if not ladder.rungs:
         yield _error(("policy", "ladder", "rungs"), "is empty; nobody would be told before a deadline.")
     for place, rung in enumerate(ladder.rungs):
@@ -132,6 +154,16 @@ def _controllers(organisation: Organisation) -> Iterator[Flaw]:
             yield _warning((*path, "dpo"), f"`{dpo.id}` has the rank `{dpo.rank}`, not `dpo`.")
         if not controller.representative:
             yield _warning(path, "no `representative`; the notification names who represents the controller.")
+
+
+def _processings(organisation: Organisation) -> Iterator[Flaw]:
+    mapped = {asset.processing for asset in organisation.datamap}
+    for place, processing in enumerate(organisation.processings):
+        at: Path = ("processings", place)
+        if processing.notifying_controller is None and len(processing.joint_controllers) > 1:
+            yield _warning(at, "no `notifying_controller`: each of its joint controllers notifies on its own.")
+        if processing.id not in mapped:
+            yield _warning((*at, "id"), "no entry of the data map has this `processing`; it is never looked up.")
 
 
 def _ladder(organisation: Organisation) -> Iterator[Flaw]:

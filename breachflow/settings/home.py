@@ -40,11 +40,11 @@ def init(home: Path, *, organisation: Path | None = None, key: bool = True) -> l
     laid = [Laid("Home folder", home, _folder(home))]
     if place.parent != home:
         _folder(place.parent)
-    laid.append(Laid("Organisation file", place, _laid(place, example())))
+    laid.append(Laid("Organisation file", place, lay(place, example())))
     if key:
         _not_orphaned(home)
         new = base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n"
-        laid.append(Laid("Master key", home / KEY_FILE, _laid(home / KEY_FILE, new)))
+        laid.append(Laid("Master key", home / KEY_FILE, lay(home / KEY_FILE, new)))
     return laid
 
 
@@ -57,13 +57,17 @@ def master_key(settings: Settings) -> bytes:
     """Return the 32 bytes under which the raw store is encrypted. Raises `SettingsError` where there is no such key."""
     if settings.key is not None:
         return _decoded(settings.key, "BREACHFLOW_KEY")
-    path = settings.home / KEY_FILE
+    return read_key(settings.home / KEY_FILE)
+
+
+def read_key(path: Path) -> bytes:
+    """Return the key that a file holds. Raises `SettingsError` where it holds none, or others can read it."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(1024)
     except FileNotFoundError as error:
-        raise SettingsError(f"there is no master key in {settings.home}; `breachflow init` makes one.") from error
+        raise SettingsError(f"there is no master key in {path.parent}; `breachflow init` makes one.") from error
     except OSError as error:
         raise SettingsError(f"the master key {path} cannot be read: {error.strerror}.") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -101,8 +105,8 @@ def _folder(path: Path) -> bool:
     return True
 
 
-def _laid(path: Path, content: bytes) -> bool:
-    """Lay the file down whole or not at all, readable by its owner only; return whether it is new."""
+def lay(path: Path, content: bytes) -> bool:
+    """Lay a file down whole or not at all, readable by its owner only; return whether it is new."""
     if path.exists():
         return False
     whole = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -119,11 +123,12 @@ def _laid(path: Path, content: bytes) -> bool:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
     finally:
         whole.unlink(missing_ok=True)
-    _synced(path.parent)
+    synced(path.parent)
     return True
 
 
-def _synced(folder: Path) -> None:
+def synced(folder: Path) -> None:
+    """Make what was laid into the folder, or renamed in it, outlive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

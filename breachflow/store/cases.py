@@ -8,13 +8,12 @@ from datetime import datetime
 from breachflow.core.case import Case
 from breachflow.core.draft import Draft
 from breachflow.store import statements as sql
-from breachflow.store.chapter import Chapter, cases_in, draft_row
+from breachflow.store.chapter import ALL, Chapter, cases_in, draft_row
 from breachflow.store.commit import correlation
 from breachflow.store.errors import UnknownCase
 from breachflow.store.instants import plain, read, written
 
 PAGE = 500  # Cases held in memory at a time when all are read.
-ALL = 2**62  # A limit that limits nothing, in both engines' integers.
 AFTER_ALL = "\U0010ffff"  # Sorts after every character of an id.
 
 

@@ -10,6 +10,8 @@ from breachflow.core.case import Case
 from breachflow.store.engine import Engine, Row
 from breachflow.store.vault import Vault
 
+ALL = 2**62  # A limit that limits nothing, in both engines' integers.
+
 _read_case = msgspec.json.Decoder(Case).decode
 
 

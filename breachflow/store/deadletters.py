@@ -7,8 +7,7 @@ from datetime import datetime
 import msgspec
 
 from breachflow.store import statements as sql
-from breachflow.store.cases import ALL
-from breachflow.store.chapter import Chapter, dead_on, dead_row
+from breachflow.store.chapter import ALL, Chapter, dead_on, dead_row
 from breachflow.store.engine import Row
 from breachflow.store.errors import UnknownDeadLetter
 from breachflow.store.instants import plain, read, written

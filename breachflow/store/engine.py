@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from breachflow.store.errors import Unavailable
 
-VERSION = 2
+VERSION = 6
 """The version of the schema; `schema/ENGINE/N.sql` leads from version N - 1 to N."""
 
 CHUNK = 500
@@ -45,6 +45,9 @@ class Engine(Protocol):
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Several questions answered from one instant of the database."""
+
+    def alone_with_keys(self) -> None:
+        """Let no other process make or destroy a key until this transaction ends."""
 
     def scrub(self) -> None:
         """Remove what was overwritten or deleted from where the engine keeps old copies."""

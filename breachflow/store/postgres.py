@@ -77,12 +77,16 @@ class Postgres:
         with self._between("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
             yield
 
+    def alone_with_keys(self) -> None:
+        """Wait for whoever is making a key, and let nobody make another one before this transaction ends."""
+        self._run("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE")
+
     def scrub(self) -> None:
-        """Remove the old copies of keys; only the owner of the table may, and autovacuum does it otherwise."""
+        """Remove the old copies of what was erased; only the owner may, and autovacuum does it otherwise."""
         owner = "SELECT bool_and(pg_has_role(tableowner, 'USAGE')) FROM pg_tables WHERE tablename = 'keys'"
         if self.rows(owner) == [(True,)]:
             with self._answering() as connection:
-                connection.execute("VACUUM keys")
+                connection.execute("VACUUM keys, cases, events, outbox, drafts, dead_letters")
 
     def close(self) -> None:
         """Let go of the connection."""

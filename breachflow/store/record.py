@@ -17,6 +17,7 @@ from breachflow.store.engine import Row
 from breachflow.store.errors import UnknownCase
 from breachflow.store.instants import plain, read, written
 from breachflow.store.rows import Counts, EntryRow, EventRow, Position
+from breachflow.store.vault import generation_of
 
 
 class _Head(msgspec.Struct):
@@ -39,13 +40,19 @@ class Record(Chapter):
         opened = iter(self._vault.open_all(
             [(case_id, row[5], entry_row(case_id, row[0])) for row in rows if row[5] is not None]
         ))  # fmt: skip
+        gone: dict[int, datetime] | None = None
         entries = []
         for seq, at, kind, author, body, sealed, link in rows:
             text = None if sealed is None else next(opened)
+            erased_at = None
+            if sealed is not None and text is None:
+                if gone is None:
+                    gone = {number: read(when) for number, when in self._engine.rows(sql.DESTROYED, (case_id,))}
+                erased_at = gone.get(generation_of(sealed))
             entries.append(EntryRow(
                 case=case_id, seq=seq, at=read(at), kind=kind, by=author, body=msgspec.json.decode(body),
                 sealed=None if text is None else msgspec.json.decode(text), sealed_digest=digest(sealed), hash=link,
-                at_text=at, body_text=body,
+                at_text=at, body_text=body, erased_at=erased_at,
             ))  # fmt: skip
         return entries
 
@@ -79,6 +86,11 @@ class Record(Chapter):
     def screened(self, since: datetime, limit: int) -> list[EventRow]:
         """Return events that opened no case, the latest first."""
         return [_event(row) for row in self._engine.rows(sql.SCREENED, (written(since), limit))]
+
+    def events_like(self, prefix: str, limit: int = 50) -> list[EventRow]:
+        """Return the events whose identity begins with these hexadecimal digits, in the order of receipt."""
+        low, high = bytes.fromhex(prefix.ljust(32, "0")), bytes.fromhex(prefix.ljust(32, "f"))
+        return [_event(row) for row in self._engine.rows(sql.EVENTS_LIKE, (low, high, limit))]
 
     def raw(self, identity: bytes, content: bytes) -> bytes | None:
         """Return an event as it came in; `None` where it is not on record or its key was destroyed."""

@@ -8,7 +8,8 @@
 
 GRANT USAGE ON SCHEMA public TO :"role";
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO :"role";
-GRANT INSERT ON keys, cases, entries, events, correlations, outbox, drafts, dead_letters, positions, leases TO :"role";
-GRANT UPDATE ON keys, cases, correlations, outbox, dead_letters, positions, leases TO :"role";
+GRANT INSERT ON keys, cases, entries, events, correlations, outbox, drafts, dead_letters, positions, leases, posts,
+    reports TO :"role";
+GRANT UPDATE ON keys, cases, correlations, outbox, dead_letters, positions, leases, posts TO :"role";
 GRANT UPDATE (raw) ON events TO :"role";
 GRANT UPDATE (body) ON drafts TO :"role";

@@ -10,9 +10,9 @@ from msgspec import Struct
 from breachflow.core.case import Disposition, Notice
 from breachflow.core.facts import Instant
 
-NoticeState = Literal["queued", "sent", "failed", "dropped"]
+NoticeState = Literal["queued", "sent", "failed", "dropped", "bounced"]
 """`queued`: owed, to be tried at `next_at`. `sent`: a provider took it. `failed`: given up, the next person is told
-instead. `dropped`: no longer owed."""
+instead. `dropped`: no longer owed. `bounced`: the provider gave it back, the next person is told instead."""
 
 DeadState = Literal["held", "retried", "dropped"]
 """`held`: waits for somebody to look. `retried`: read after all. `dropped`: a person decided that it is nothing."""
@@ -61,7 +61,7 @@ class EntryRow(Struct, frozen=True, kw_only=True):
     """One register entry as it is on record.
 
     `sealed` is `None` where there was nothing to seal and where the key is destroyed; `sealed_digest` tells which, and
-    is what is chained. `at_text` and `body_text` are the texts that were chained.
+    is what is chained, and `erased_at` when. `at_text` and `body_text` are the texts that were chained.
     """
 
     case: str
@@ -75,6 +75,7 @@ class EntryRow(Struct, frozen=True, kw_only=True):
     hash: str
     at_text: str
     body_text: str
+    erased_at: datetime | None = None
 
 
 class EventRow(Struct, frozen=True, kw_only=True):
@@ -92,15 +93,26 @@ class EventRow(Struct, frozen=True, kw_only=True):
     because: str
 
 
+class UnmappedRow(Struct, frozen=True, kw_only=True):
+    """An asset that events named and that no entry of the data map matched then: how often, first and last when."""
+
+    asset: str
+    seen: int
+    first_at: datetime
+    last_at: datetime
+
+
 class Leased(Struct, frozen=True, kw_only=True):
     """A mail that is this process's to deliver for now.
 
-    `message` is the mail as it was rendered for the first attempt, `None` before. `attempts` counts this one.
+    `message` is the mail as it was rendered for the first attempt, `None` before. `attempts` counts this one. `digest`
+    is the digest that the mail was to be told by, if any.
     """
 
     notice: Notice
     message: bytes | None
     attempts: int
+    digest: str = ""
 
 
 class NoticeRow(Struct, frozen=True, kw_only=True):
@@ -122,7 +134,15 @@ class OutboxSummary(Struct, frozen=True, kw_only=True):
     sent: int = 0
     failed: int = 0
     dropped: int = 0
+    bounced: int = 0
     oldest: datetime | None = None
+
+
+class Sealed(Struct, frozen=True, kw_only=True):
+    """What of a case can still be read: how many events as they came in, and whether a key opens what it sealed."""
+
+    raw_events: int
+    readable: bool
 
 
 class Counts(Struct, frozen=True, kw_only=True):

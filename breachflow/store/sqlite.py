@@ -90,6 +90,9 @@ class SQLite:
         with self._between("BEGIN DEFERRED"):
             yield
 
+    def alone_with_keys(self) -> None:
+        """Nothing to do: a transaction has the whole file to itself."""
+
     def scrub(self) -> None:
         """Move the log into the file and empty it: it holds pages as they were before."""
         self.rows("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -12,15 +12,17 @@ from breachflow.store.engine import Engine
 from breachflow.store.erasure import Erasure
 from breachflow.store.errors import NoDatabase, WrongKey
 from breachflow.store.outbox import Outbox
+from breachflow.store.posts import Posts
 from breachflow.store.publishing import Publishing
 from breachflow.store.record import Record
 from breachflow.store.vault import Vault
+from breachflow.store.watching import Watching
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Store(Commit, Cases, Outbox, Record, DeadLetters, Erasure, Publishing):
+class Store(Commit, Cases, Outbox, Posts, Record, DeadLetters, Erasure, Publishing, Watching):
     """The store, whatever the engine; one connection, usable from one thread at a time.
 
     Any number of processes may have one open on the same database: a step is written whole or not at all, and never

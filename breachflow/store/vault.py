@@ -99,6 +99,7 @@ class Vault:
         """Wrap every living data key with another master key, all or none; return how many."""
         successor = Vault(self._engine, master)
         with self._engine.transaction():
+            self._engine.alone_with_keys()
             self._check_master()
             rows = [
                 (successor._wrap(name, generation, self._master_aes().decrypt(*_parts(wrapped, name, generation))),
@@ -118,14 +119,16 @@ class Vault:
         """Make keys; where another process made one at the same time, that one stands."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._check_master()
         sealers, rows = {}, []
         fresh = os.urandom(KEY_BYTES * len(missing))
         for place, (name, generation) in enumerate(missing.items()):
             key = fresh[place * KEY_BYTES : (place + 1) * KEY_BYTES]
             rows.append((name, generation, self._wrap(name, generation, key)))
             sealers[name] = Sealer(AESGCM(key), generation)
-        if self._engine.many(sql.ADD_KEY, rows) == len(rows):
+        added = self._engine.many(sql.ADD_KEY, rows)
+        # Asked after the rows are in: whoever changes the master key waits for them, or has changed it before.
+        self._check_master()
+        if added == len(rows):
             return sealers
         return {
             name: Sealer(self._unwrap(name, generation, wrapped), generation)
@@ -136,7 +139,7 @@ class Vault:
     def _open(self, keys: dict[tuple[str, int], bytes | None], name: str, sealed: bytes, row: bytes) -> bytes | None:
         from cryptography.exceptions import InvalidTag
 
-        generation = int.from_bytes(sealed[:GENERATION_BYTES], "big")
+        generation = generation_of(sealed)
         wrapped = keys.get((name, generation))
         if wrapped is None:
             return None
@@ -180,6 +183,11 @@ class Vault:
         """Refuse to work with a master key that another process has replaced meanwhile."""
         if self._engine.rows(sql.META, ("master",)) != [(self.fingerprint,)]:
             raise WrongKey("The master key of this database was changed; start again with the new one.")
+
+
+def generation_of(sealed: bytes) -> int:
+    """Return which generation of its key a value is sealed under."""
+    return int.from_bytes(sealed[:GENERATION_BYTES], "big")
 
 
 def fingerprint(master: bytes) -> str:

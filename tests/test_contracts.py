@@ -27,6 +27,7 @@ from breachflow.core import decision as decided
 from breachflow.core.case import Report, Stage
 from breachflow.core.event import SecurityEvent
 from breachflow.core.facts import Facts, Scope
+from breachflow.core.identity import event_identity
 from breachflow.core.organisation import Asset, Policy, Retention
 from breachflow.core.regrouping import Regroup
 from breachflow.formats import native, native_schema
@@ -302,6 +303,8 @@ def _regrouped(story: Story) -> None:
         story.decide(decided.Confirm(by="DPO", aware_at=story.watch()), case)
     regroup.bundle(story.workflow, [one, two], why)
     regroup.unbundle(story.workflow, one, why)
+    story.event({}, id="low", title="Nothing much", severity="low", controller="insurance")
+    story.workflow.open_screened(event_identity("soc/test", "low").hex(), "DPO", "words")
     story.advance(minutes=1)
     story.event(title="On the map", assets=["crm-01"], severity="high", case="map")
     story.decide(decided.Retract(by="DPO", reason="words", entry="crm"), story.cases[-1].id)

@@ -10,15 +10,11 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from breachflow.formats import cnil
 from breachflow.formats.document import BOM
 from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 
 CHUNK = 1 << 20
 """Bytes read at a time; what is held is one record and one chunk, however long the file."""
-
-HEAD = 4096
-"""Bytes at the beginning of a file that tell a table from documents and lines."""
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _TOKEN = re.compile(rb'"|[\[{]+|[\]}]|\n[\[{]')
@@ -65,12 +61,6 @@ class _Window:
             pass
         if self.buffer.startswith(BOM):
             self.take(len(BOM))
-        while len(self.buffer) < HEAD and self.more():
-            pass
-        if cnil.begins(bytes(self.buffer[:HEAD])):
-            for row in cnil.rows(self.lines()):
-                yield row[:MAX_PAYLOAD], len(row) <= MAX_PAYLOAD
-            return
         in_array = False
         while (first := self.peek()) is not None:
             if in_array and first in b",]":
@@ -93,17 +83,6 @@ class _Window:
             else:
                 # What is left of a broken document is one piece; a line of text is one by itself.
                 yield self.up_to(_NEXT_DOCUMENT if first in b'"}],:' else _LINE_END)
-
-    def lines(self) -> Iterator[bytes]:
-        """Each line, with its end; one that does not end is cut where a payload must."""
-        while True:
-            end = self.buffer.find(b"\n") + 1
-            if end or len(self.buffer) > MAX_PAYLOAD:
-                yield self.take(end or MAX_PAYLOAD)
-            elif not self.more():
-                if self.buffer:
-                    yield self.take(len(self.buffer))
-                return
 
     def more(self) -> bool:
         """Whether another chunk came in."""

@@ -19,7 +19,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
 from breachflow.core.drafting import wanted
-from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
+from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, respelt, taken_in, tallied
 from breachflow.core.parts import assessed
 from breachflow.delivery import Deferred, Refused, Route, backoff, compose, message_id
 from breachflow.formats import Reading, read
@@ -209,7 +209,8 @@ class Workflow:
         for attempt in range(ATTEMPTS):
             outcome = Outcome((), ())
             if arrivals:
-                outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
+                known = self._known(arrivals, now)
+                outcome = taken_in(respelt(arrivals, known, self.store.raw), known, self.charter, now, attempt)
             try:
                 told = (Change(notices=telling.unread(self.charter, now)),) if dead else ()
                 if self.store.commit((*outcome.changes, *told), dead=dead, positions=positions):

@@ -15,9 +15,7 @@ ORIGINS = ticked_by("origin")
 DATA = ticked_by("data")
 SENSITIVE = ticked_by("sensitive")
 PEOPLE = ticked_by("people")
-CAUSES = {
-    (box.means[0], box.means[1]): key for key, box in FORM.lists["cause"].items() if len(box.means) == 2
-}
+CAUSES = {(box.means[0], box.means[1]): key for key, box in FORM.lists["cause"].items() if len(box.means) == 2}
 
 
 def origins(types: Iterable[str]) -> tuple[str, ...]:

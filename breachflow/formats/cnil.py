@@ -87,13 +87,13 @@ def _understood(record: Document) -> tuple[dict[str, str], str, dict[str, Any]]:
     month = row["received"]
     if _MONTH.fullmatch(month) is None:
         raise Unreadable(f"{at}`{_RECEIVED}` is not a month such as 2026-01")
-    column = "sector"
+    column = "sector"  # The column that is being read, for the sentence.
     try:
         sector = sector_of(row["sector"]) if row["sector"] else FORM.unknown_sector
         facts: dict[str, Any] = {"personal_data": True}
-        for column in _READERS:
+        for column, understand in _READERS.items():
             if row[column]:
-                facts |= _READERS[column](row[column])
+                facts |= understand(row[column])
     except KeyError:
         raise Unreadable(
             f"{at}`{FORM.columns[column]}` holds a word that the CNIL's form, as known on {FORM.last_verified}, has not"
@@ -227,6 +227,4 @@ _READERS = {
     "cause": _causes, "informed": _informing,
 }  # fmt: skip
 
-FORMAT = Format(
-    name=NAME, marks=(_RECEIVED, f"{_RECEIVED}\N{NO-BREAK SPACE}", LINE), recognise=recognise, read=read
-)
+FORMAT = Format(name=NAME, marks=(_RECEIVED, f"{_RECEIVED}\N{NO-BREAK SPACE}", LINE), recognise=recognise, read=read)

@@ -41,9 +41,9 @@ class Piece(Struct, frozen=True):
 def split(source: bytes | BinaryIO) -> Iterator[Piece]:
     """The payloads of a file, in its order, with bounded memory.
 
-    An array gives its elements; a table of the CNIL's open data a row each; consecutive documents (JSON lines, pretty-printed or not) one each; anything else one
-    line each, blank lines skipped. What is malformed comes out as a piece too, the reader says what is wrong with it;
-    the next line that begins a document is read again.
+    An array gives its elements; a table of the CNIL's open data a row each; consecutive documents (JSON lines,
+    pretty-printed or not) one each; anything else one line each, blank lines skipped. What is malformed comes out as a
+    piece too, the reader says what is wrong with it; the next line that begins a document is read again.
     """
     stream = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
     for index, (raw, whole) in enumerate(_Window(stream).pieces(), start=1):

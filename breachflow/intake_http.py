@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from aiohttp import web
@@ -30,6 +30,7 @@ from breachflow.delivery.sendgrid_events import SIGNATURE, TIMESTAMP, Seal, repo
 from breachflow.formats import MAX_PAYLOAD, MAX_RECORDS, names
 from breachflow.ingest import BATCH, records
 from breachflow.settings.environment import Address
+from breachflow.store.commit import letter_id
 from breachflow.store.errors import StoreError
 from breachflow.workflow import Contended, Record, Workflow, where
 
@@ -43,6 +44,10 @@ CLOSE_WITHIN = 3.0  # Seconds for the last answers when the process ends.
 RATE = 500.0  # Requests a second in the long run: more than a SIEM's rules fire, less than would starve the clocks.
 BURST = 1_000.0  # Requests at once, after a quiet time.
 RETRY_SECONDS = 2  # What a sender that is asked to come again should wait.
+
+DEAD_NAMED = 100  # Dead letters that one answer names; the count tells that there are more.
+NAMES = ("received", "opened", "attached", "screened", "duplicates", "quarantined")
+STUMBLED = "breachflow stumbled over this event: its own fault; the event is kept."
 
 PROBLEMS = {
     404: "There is nothing here: send events to POST /events.",
@@ -340,9 +345,9 @@ def _taken(together: Sequence[Asked], batch: Sequence[Record], ends: Sequence[in
     for start in range(0, len(batch), BATCH):
         fates += workflow.take_in(batch[start : start + BATCH])
         while answered < len(ends) and ends[answered] <= len(fates):
-            own = fates[ends[answered - 1] if answered else 0 : ends[answered]]
+            own = slice(ends[answered - 1] if answered else 0, ends[answered])
             if not together[answered].answer.done():
-                together[answered].answer.set_result(_accepted(tallied(own)))
+                together[answered].answer.set_result(_accepted(fates[own], batch[own]))
             answered += 1
     return tallied(fates)
 
@@ -369,9 +374,16 @@ def _records(asked: Asked, workflow: Workflow) -> list[Record]:
     return found
 
 
-def _accepted(tally: Tally) -> web.Response:
-    names = ("received", "opened", "attached", "screened", "duplicates", "quarantined")
-    return web.json_response({name: getattr(tally, name) for name in names})
+def _accepted(fates: Sequence[Fate], own: Sequence[Record]) -> web.Response:
+    """Return what became of the records; of each that is kept unread, the dead letter's id and why."""
+    tally = tallied(fates)
+    answer: dict[str, Any] = {name: getattr(tally, name) for name in NAMES}
+    unread = [one for one, fate in zip(own, fates, strict=True) if fate == "quarantined"][:DEAD_NAMED]
+    if unread:
+        answer["dead_letters"] = [
+            {"id": letter_id(one.reading.raw, one.origin), "reason": one.reading.error or STUMBLED} for one in unread
+        ]
+    return web.json_response(answer)
 
 
 async def _body(request: web.Request) -> bytes | web.Response:

@@ -25,7 +25,7 @@ from breachflow.core.drafting_audiences import wanted
 from breachflow.core.drafting_material import material
 from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, event_identity
-from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, taken_in, tallied
+from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, respelt, taken_in, tallied
 from breachflow.core.organisation import Person
 from breachflow.core.parts import assessed
 from breachflow.core.signal import signals
@@ -344,7 +344,8 @@ class Workflow:
         for attempt in range(ATTEMPTS):
             outcome = Outcome((), ())
             if arrivals:
-                outcome = taken_in(arrivals, self._known(arrivals, now), self.charter, now, attempt)
+                known = self._known(arrivals, now)
+                outcome = taken_in(respelt(arrivals, known, self.store.raw), known, self.charter, now, attempt)
             try:
                 told = (Change(notices=telling.unread(self.charter, now)),) if dead else ()
                 if self.store.commit(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -187,6 +189,36 @@ def test_assess_answers_every_record_in_order_and_exits_2_at_the_end(run, tmp_pa
         "severity", "reasons", "unknown", "would_change",
     }  # fmt: skip
     assert "people_count" in answers[1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{"people_count": 1, "people_count": 900000}', "`people_count` twice"),
+        ('{"measures_taken": [{"what": "a", "what": "b"}]}', "`what` twice"),
+        (json.dumps(EVENT)[:-1] + ', "title": "x"}', "`title` twice"),
+        ("[1,", "the array is not valid JSON"),
+        ("[]", "the array is empty; put events or objects of facts into it"),
+    ],
+)
+def test_assess_says_what_is_wrong_where_json_is_read(run, tmp_path, given, said):
+    """A fact said twice is refused as `ingest` refuses it; whoever reads JSON finds every error on standard output."""
+    path = tmp_path / "facts.json"
+    path.write_text(given)
+    code, out, _ = run("assess", path, "--json")
+    assert code == 2
+    assert said in json.loads(out)["error"]
+    assert run("assess", path)[1] == ""
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure():
+    """`breachflow demo | head` ends with exit 0, and says nothing on standard error."""
+    command = [sys.executable, "-c", "from breachflow.cli import main; main()", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+        demo.stdout.readline()
+        demo.stdout.close()
+        assert demo.stderr.read() == b""
+    assert demo.returncode == 0
 
 
 def test_normalise_shows_and_writes_nothing(run, tmp_path):

@@ -121,13 +121,19 @@ def test_a_list_or_json_lines_of_events_come_in_together(house, shape):
 
     status, tally, _ = house.ask(shape(events))
 
+    (unread,) = tally.pop("dead_letters")
+    assert unread["reason"].startswith("no reader knows this JSON")
     assert (status, tally) == (200, COUNTS | {"received": 4, "opened": 2, "duplicates": 1, "quarantined": 1})
 
 
 def test_what_cannot_be_read_is_kept_and_counted_never_refused(house):
-    """A broken payload is nobody's to retry: it is in the dead letters, with where it came from."""
+    """A broken payload is nobody's to retry: it is in the dead letters, and the answer says under which id and why."""
     status, tally, _ = house.ask(b"{broken")
 
+    (named,) = tally.pop("dead_letters")
+    (kept,) = house.gate.store.dead_letters()
+    assert named == {"id": kept.id, "reason": kept.reason}
+    assert kept.reason.startswith("not JSON")
     assert (status, tally) == (200, COUNTS | {"received": 1, "quarantined": 1})
     (letter,) = house.gate.store.dead_letters()
     assert letter.origin == "HTTP 127.0.0.1 record 1"

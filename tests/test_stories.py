@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import timedelta
 
 import pytest
@@ -242,6 +243,30 @@ def test_the_same_event_again_changes_nothing_and_new_content_is_a_revision(stor
     assert story.event(**event).opened == 1
     assert story.event(**event).duplicates == 1
     assert story.event(**event, facts=BREACH | {"people_count": 200}).attached == 1
+    assert story.case.facts["people_count"].value == 200
+
+
+def test_another_order_of_keys_is_no_revision(story):
+    """Whoever writes the same event with its keys turned round, or on several lines, says the same: also in one batch."""
+    event = {"id": "x", "source": "soc/test", "detected_at": START.isoformat(), "title": "Lost", "facts": BREACH}
+    turned = dict(reversed(event.items())) | {"facts": dict(reversed(BREACH.items()))}
+
+    assert story.raw(json.dumps(event).encode()).opened == 1
+    assert story.raw(json.dumps(turned).encode()).duplicates == 1
+    assert story.raw(json.dumps([event | {"title": "Found"}, turned, event]).encode()).attached == 1
+    assert story.raw(json.dumps(turned | {"title": "Found"}, indent=2).encode()).duplicates == 1
+    assert story.case.events == 2
+
+
+def test_an_old_copy_that_comes_late_does_not_undo_its_revision(story):
+    """A, B, A: the second A cannot be told from a delivery that was repeated, so B stands; a real change has other bytes."""
+    event = {"id": "x", "detected_at": START.isoformat()}
+    story.event(**event, facts=BREACH | {"people_count": 200})
+    story.event(**event, facts=BREACH | {"people_count": 9000})
+
+    assert story.event(**event, facts=BREACH | {"people_count": 200}).duplicates == 1
+    assert story.case.facts["people_count"].value == 9000
+    assert story.event(**event, facts=BREACH | {"people_count": 200}, description="counted again").attached == 1
     assert story.case.facts["people_count"].value == 200
 
 

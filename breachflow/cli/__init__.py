@@ -65,6 +65,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class Commands(click.Group):
     """A group that loads a command's module only when the command is called."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a reader (head, less) that has seen enough ends it, and nothing of ours failed.
+
+        Caught here because click itself would end with exit 1, as if something had.
+        """
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return code
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order above: first what a newcomer needs."""
         return list(COMMANDS)
@@ -117,10 +130,6 @@ def main(args: list[str] | None = None) -> None:
     except click.ClickException as problem:
         problem.show()
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing of ours failed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as problem:
         sentence = _answerable(problem)
         if sentence is None:

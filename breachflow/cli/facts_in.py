@@ -9,6 +9,7 @@ import msgspec
 
 from breachflow.core.event import Unreadable
 from breachflow.core.facts import FACT_NAMES, Facts
+from breachflow.formats.document import refuse_duplicate_keys
 
 EVENT_KEYS = frozenset({"id", "source", "detected_at", "title", "facts", "verdict", "severity"})
 """Keys that an event has and facts have not."""
@@ -20,6 +21,10 @@ def facts_in(record: bytes, replaced: dict[str, Any]) -> Facts:
         value = msgspec.json.decode(record)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Unreadable(f"it is not valid JSON: {_short(error)}.") from error
+    try:
+        refuse_duplicate_keys(record, value)
+    except Unreadable as error:
+        raise Unreadable(f"{error}.") from None
     if not isinstance(value, dict):
         raise Unreadable("it is neither an event nor an object of facts.")
     if EVENT_KEYS & value.keys():

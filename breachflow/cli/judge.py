@@ -26,7 +26,13 @@ def assess_command(file: str, as_json: bool, sets: tuple[str, ...], profile: str
 
     replaced = parsed(sets)
     failed = False
-    for number, record in enumerate(_records(file), 1):
+    try:
+        records = list(_records(file))
+    except Refused as problem:
+        if as_json:  # Who reads JSON reads standard output.
+            print_json({"error": str(problem)})
+        raise
+    for number, record in enumerate(records, 1):
         try:
             answer = _answer(record, replaced, profile, flips=not no_flips)
         except Unreadable as problem:
@@ -90,10 +96,12 @@ def _records(file: str) -> Iterator[bytes]:
         raise Refused(f"{file}: it is empty; give one event, one object of facts, an array or JSON lines.")
     if data.startswith(b"["):
         try:
-            for raw in msgspec.json.decode(data, type=list[msgspec.Raw]):
-                yield bytes(raw)
+            found = msgspec.json.decode(data, type=list[msgspec.Raw])
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Refused(f"{file}: the array is not valid JSON ({_where(error)}).") from error
+        if not found:
+            raise Refused(f"{file}: the array is empty; put events or objects of facts into it.")
+        yield from (bytes(raw) for raw in found)
         return
     try:
         msgspec.json.decode(data, type=msgspec.Raw)

@@ -9,35 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from breachflow.core.drafting_material import Material
+from breachflow.law.cnil_form import FORM, ticked_by
 
-ORIGINS = {
-    "device_lost_or_stolen": "equipment_lost_stolen", "paper_lost_or_stolen": "paper_lost_stolen",
-    "mail_lost_or_opened": "mail_lost_opened", "ransomware": "hacking", "malware": "hacking", "phishing": "hacking",
-    "vulnerability": "hacking", "unauthorised_access": "hacking", "exfiltration": "hacking",
-    "paper_disposal": "paper_disposal", "e_waste": "device_disposal", "unintended_publication": "publication",
-    "wrong_person_shown": "wrong_person", "shown_to_wrong_recipient": "wrong_recipient",
-    "sent_to_wrong_recipient": "wrong_recipient", "open_mailing": "wrong_recipient", "verbal_disclosure": "verbal",
-}  # fmt: skip
-DATA = {
-    "identity": "civil", "birth_date": "civil", "family": "civil", "social_security": "nir", "contact": "contact",
-    "protected_address": "contact", "pseudonym": "access", "credentials": "access", "credentials_hashed": "access",
-    "account_access": "access", "customer_id": "access", "connection": "access", "bank_account": "financial",
-    "payment_card": "financial", "financial": "financial", "official_document": "official", "official_id": "official",
-    "location": "location", "criminal": "offences", "unknown": "unknown",
-}  # fmt: skip
-SENSITIVE = {
-    "ethnic_origin": "origin", "political": "politics", "religious": "belief", "union": "union", "sexual": "sexual",
-    "health": "health", "employment_health": "health", "biometric": "biometric", "genetic": "genetic",
-}  # fmt: skip
-PEOPLE = {
-    "employees": "employees", "applicants": "employees", "users": "users", "subscribers": "members",
-    "students": "students", "customers": "customers", "prospects": "customers", "patients": "patients",
-    "minors": "minors", "vulnerable": "vulnerable",
-}  # fmt: skip
-CAUSES = {
-    ("internal", "malicious"): "internal_malicious", ("internal", "accidental"): "internal_accidental",
-    ("external", "malicious"): "external_malicious", ("external", "accidental"): "external_accidental",
-}  # fmt: skip
+ORIGINS = ticked_by("origin")
+DATA = ticked_by("data")
+SENSITIVE = ticked_by("sensitive")
+PEOPLE = ticked_by("people")
+CAUSES = {(box.means[0], box.means[1]): key for key, box in FORM.lists["cause"].items() if len(box.means) == 2}
 
 
 def origins(types: Iterable[str]) -> tuple[str, ...]:

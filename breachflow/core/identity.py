@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+import msgspec
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that is misheard or misread on the telephone."""
 
 SLOT_SECONDS = 86_400 / 32**3
 """Three characters count the slots of a day (2.6 s each), so that case ids sort by the time they were opened."""
+
+
+_decode = msgspec.json.Decoder().decode
+_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 def case_id(source: str, event_id: str, now: datetime, attempt: int = 0) -> str:
@@ -32,6 +38,14 @@ def event_identity(source: str, event_id: str) -> bytes:
 def content_of(raw: bytes) -> bytes:
     """Return the hash of what an event says, in 16 bytes: the same identity with other content is a revision."""
     return blake2b(raw, digest_size=16).digest()
+
+
+def same_said(one: bytes, other: bytes) -> bool:
+    """Whether two payloads are one JSON document, whatever the order of its keys and the space between them."""
+    try:
+        return _sorted(_decode(one)) == _sorted(_decode(other))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def notice_id(*duty: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -15,7 +15,7 @@ from breachflow.core.case import Case, Change, Received, Stage
 from breachflow.core.charter import Charter
 from breachflow.core.correlation import lookup_keys
 from breachflow.core.event import SecurityEvent
-from breachflow.core.identity import case_id, content_of, event_identity
+from breachflow.core.identity import case_id, content_of, event_identity, same_said
 from breachflow.core.screening import Screened, screen
 
 LONGEST_NAME = 255  # Characters of an unmapped asset's name: DNS allows 253; what is longer is a path.
@@ -47,6 +47,11 @@ class Tally(Struct, frozen=True, kw_only=True):
             duplicates=self.duplicates + other.duplicates,
             quarantined=self.quarantined + other.quarantined,
         )
+
+
+SPELLINGS = 3
+"""Contents of one identity that a new one is held against. Who sends an event in two spellings sends two of it; an
+alert with a long history of revisions is not opened again and again."""
 
 
 class Arrival(Struct, frozen=True):
@@ -83,6 +88,32 @@ def arrival(event: SecurityEvent, raw: bytes) -> Arrival:
     return Arrival(event, raw, event_identity(event.source, event.id), content_of(raw), lookup_keys(event))
 
 
+def respelt(
+    arrivals: Sequence[Arrival], known: Known, raw: Callable[[bytes, bytes], bytes | None]
+) -> tuple[Arrival, ...]:
+    """Return the arrivals, each that is on record with its keys in another order under the content on record.
+
+    `raw` gives the bytes of an identity's content. Only an identity that is known with other bytes is looked at, so
+    the ordinary event costs nothing.
+    """
+    before: dict[bytes, dict[bytes, bytes | None]] = {
+        identity: dict.fromkeys(contents) for identity, contents in known.contents.items()
+    }
+    found = []
+    for one in arrivals:
+        seen = before.setdefault(one.identity, {})
+        content = one.content
+        if seen and content not in seen:
+            for other in list(seen)[:SPELLINGS]:
+                kept = seen[other] or raw(one.identity, other)
+                if kept is not None and same_said(one.raw, kept):
+                    content = other
+                    break
+        seen.setdefault(content, one.raw)
+        found.append(one if content is one.content else replace(one, content=content))
+    return tuple(found)
+
+
 def taken_in(arrivals: Sequence[Arrival], known: Known, charter: Charter, now: datetime, attempt: int = 0) -> Outcome:
     """Decide about every event of a batch in order, each seeing what those before it did."""
     batch = _Batch(known, charter, now, attempt)
@@ -111,6 +142,9 @@ class _Batch:
         """Take in one event; return what became of it."""
         seen = self.contents.setdefault(one.identity, {})
         if one.content in seen:
+            # Also where another content came in between: what went out twice and what went back to its first words look
+            # the same, and an old copy that is delivered late must not undo what its revision said. A source that
+            # does go back says so with another byte, since its own time of change is another.
             return "duplicates"
         lines = self.charter.datamap.find(one.event.assets)
         if not lines or len(one.event.assets) > 1:

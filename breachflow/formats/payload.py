@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from breachflow.core.event import Unreadable
-from breachflow.formats import cloudevents, lines, native, stix
+from breachflow.formats import cloudevents, lines, native, stix, table
 from breachflow.formats.document import BOM, decode, encode, refuse_duplicate_keys
 from breachflow.formats.envelopes import opened
 from breachflow.formats.format import Format
@@ -71,6 +71,8 @@ def read(
 def _pieces(payload: bytes) -> list[Any]:
     """The document of this payload; or, where it is several lines, the bytes of each."""
     start = payload[:64].removeprefix(BOM).lstrip()[:1]
+    if start not in (b"{", b"[") and table.begins(payload):
+        return _rows(payload)
     try:
         return [decode(payload)]
     except Unreadable:
@@ -87,6 +89,18 @@ def _pieces(payload: bytes) -> list[Any]:
     if len(several) > 1 and all(lines.starts(line) for line in several):
         return [line.encode() for line in several[:MAX_RECORDS]]
     return [lines.document(text)]
+
+
+def _rows(payload: bytes) -> list[Any]:
+    """The rows of a table; one alone as its document."""
+    if len(payload) > MAX_PAYLOAD:
+        raise Unreadable(_too_many())
+    pieces = [piece.raw for piece in islice(split(payload), MAX_RECORDS + 1)]
+    if len(pieces) > MAX_RECORDS:
+        raise Unreadable(_too_many())
+    if not pieces:
+        raise Unreadable("the table has no row below its header")
+    return pieces if len(pieces) > 1 else [decode(pieces[0])]
 
 
 def _too_many() -> str:

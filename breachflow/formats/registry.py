@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from breachflow.formats import cef, ecs, macie, ocsf, stix, veris
+from breachflow.formats import cef, cnil, ecs, macie, ocsf, stix, veris
 from breachflow.formats.format import Format
 from breachflow.formats.mapped import load_mapping
 
@@ -22,7 +22,7 @@ def shipped() -> dict[str, Format]:
 
 def coded() -> tuple[Format, ...]:
     """The formats that have logic, each in a module of its own."""
-    return (*ecs.FORMATS, *cef.FORMATS, macie.FORMAT, ocsf.FORMAT, stix.FORMAT, veris.FORMAT)
+    return (*ecs.FORMATS, *cef.FORMATS, macie.FORMAT, cnil.FORMAT, ocsf.FORMAT, stix.FORMAT, veris.FORMAT)
 
 
 @cache

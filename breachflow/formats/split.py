@@ -1,4 +1,4 @@
-"""A file of security events into its payloads: one document, an array, JSON lines, or lines of CEF, LEEF or syslog."""
+"""A file of security events into its payloads: a document, an array, JSON lines, a table, lines of CEF or syslog."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from breachflow.formats import table
 from breachflow.formats.document import BOM
 from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 
@@ -40,9 +41,9 @@ class Piece(Struct, frozen=True):
 def split(source: bytes | BinaryIO) -> Iterator[Piece]:
     """The payloads of a file, in its order, with bounded memory.
 
-    An array gives its elements; consecutive documents (JSON lines, pretty-printed or not) one each; anything else one
-    line each, blank lines skipped. What is malformed comes out as a piece too, the reader says what is wrong with it;
-    the next line that begins a document is read again.
+    An array gives its elements; a table of the CNIL's open data a row each; consecutive documents (JSON lines,
+    pretty-printed or not) one each; anything else one line each, blank lines skipped. What is malformed comes out as a
+    piece too, the reader says what is wrong with it; the next line that begins a document is read again.
     """
     stream = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
     for index, (raw, whole) in enumerate(_Window(stream).pieces(), start=1):
@@ -61,6 +62,11 @@ class _Window:
             pass
         if self.buffer.startswith(BOM):
             self.take(len(BOM))
+        while len(self.buffer) < table.HEAD and self.more():
+            pass
+        if table.begins(bytes(self.buffer[: table.HEAD])):
+            yield from ((row, True) for row in table.rows(self.lines()))
+            return
         in_array = False
         while (first := self.peek()) is not None:
             if in_array and first in b",]":
@@ -106,6 +112,19 @@ class _Window:
                 return bytes(self.buffer[:1])
             if not self.more():
                 return None
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line with its end; one that is longer than a payload may be comes in parts."""
+        while True:
+            at = 0
+            while (end := self.buffer.find(b"\n", at)) < 0 and len(self.buffer) < MAX_PAYLOAD:
+                at = len(self.buffer)
+                if not self.more():
+                    break
+            line = self.take(end + 1 if end >= 0 else len(self.buffer))
+            if not line:
+                return
+            yield line
 
     def opens_documents(self) -> bool:
         """Whether the array that begins here holds documents; `[]` and a list of numbers stay a document themselves."""

@@ -11,6 +11,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 from breachflow.core.organisation import Lang
+from breachflow.law.cnil_form import LABELS
 
 NBSP, NARROW = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 
@@ -29,8 +30,9 @@ MONTHS = {
 @cache
 def labels(lang: Lang) -> Mapping[str, Mapping[str, str]]:
     """Return the labels of a language, by group and key."""
-    source = files("breachflow.templates").joinpath(lang, "labels.toml").read_text(encoding="utf-8")
-    return tomllib.loads(source)
+    own = tomllib.loads(files("breachflow.templates").joinpath(lang, "labels.toml").read_text(encoding="utf-8"))
+    # The CNIL's form has its words in French alone, and once: the open data is read by the same table.
+    return {**own, **LABELS} if lang == "fr" else own
 
 
 @cache

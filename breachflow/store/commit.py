@@ -65,7 +65,7 @@ class Commit(Unmapped, PeopleLists):
         named and the data map does not know, `at` this instant.
         `people` is what the step changes about a list of people concerned.
         """
-        letters = {letter_id(letter): letter for letter in dead}
+        letters = {letter_id(letter.raw, letter.origin): letter for letter in dead}
         try:
             with self._engine.transaction():
                 sealers = self._sealers(changes, letters)
@@ -291,9 +291,9 @@ def owner_of(received: Received, case: Case | None) -> str | None:
     return received.case
 
 
-def letter_id(letter: DeadLetter) -> str:
+def letter_id(raw: bytes, origin: str) -> str:
     """Return the id of a dead letter: the same bytes from the same place are the same letter."""
-    return "DL-" + sha256(sha256(letter.raw).digest() + plain(letter.origin).encode()).hexdigest()[:16]
+    return "DL-" + sha256(sha256(raw).digest() + plain(origin).encode()).hexdigest()[:16]
 
 
 def correlation(key: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -199,6 +200,11 @@ def test_similar_breaches_are_notified_together_from_the_earliest_awareness(stor
     regroup.bundle(story.workflow, [second, first], Regroup(by="dpo", reason="the same mailing error"))
     for one in (first, second):
         assert act_by(story.store.get(one))["gdpr-art33:insurance"] == START + timedelta(hours=72)
+    story.beat()
+    sheet = [d for d in story.store.drafts(second) if (d.audience, d.lang) == ("cnil", "fr")][-1]
+    text = Path(sheet.path).read_text(encoding="utf-8")
+    assert "Notification groupée" in text
+    assert first in text, "the sheet names the other breach that it covers"
     story.decide(Filed(by="dpo", at=story.watch(), reference="CNIL-9"), second)
     for one in (first, second):
         assert "gdpr-art33:insurance" not in act_by(story.store.get(one))

@@ -77,7 +77,10 @@ def _event(
     fields: dict[str, str] = record["fields"]
 
     def first(*keys: str) -> Any:
-        return next((value for key in keys if (value := fields.get(key)) and value != "None"), None)
+        for key in keys:
+            if (value := fields.get(key)) and value != "None":
+                return value
+        return None
 
     given = record.get("severity") if CEF in record else first("sev", "severity")
     received = first("event_timestamp", "rt", "deviceReceiptTime", "managerReceiptTime")
@@ -98,8 +101,8 @@ def _event(
             original_severity=_numeric(given),
             verdict=_verdict(first("alert_device_status", "status")),
             case=first("alert_id") if name == CLAROTY else None,
-            assets=[first(key) for key in _ASSETS],
-            users=[first(key) for key in _USERS],
+            assets=[value for key in _ASSETS if (value := fields.get(key)) and value != "None"],
+            users=[value for key in _USERS if (value := fields.get(key)) and value != "None"],
             occurred_from=first("start"),
             occurred_to=first("end"),
             zone=zone,

@@ -29,13 +29,13 @@ def decode(raw: bytes) -> Any:
         raise Unreadable(f"the payload has {len(raw)} bytes, {MAX_PAYLOAD} are read at most: send its records singly")
     if raw.startswith(BOM):
         raw = raw[3:]
-    if not raw or raw.isspace():
-        raise Unreadable("the payload is empty")
     try:
         document = _decoder.decode(raw)
     except UnicodeDecodeError:
         raise Unreadable("the payload is not UTF-8") from None
     except msgspec.DecodeError as error:
+        if not raw or raw.isspace():
+            raise Unreadable("the payload is empty") from None
         raise Unreadable(_fault(str(error))) from None
     except RecursionError:
         raise Unreadable(_too_deep()) from None

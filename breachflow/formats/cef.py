@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from breachflow.core.event import SecurityEvent, Severity, Verdict
+from breachflow.core.event import SecurityEvent, Severity, Unreadable, Verdict
 from breachflow.formats import severity, told
 from breachflow.formats.format import Document, Format
 from breachflow.formats.lines import CEF, LEEF, SYSLOG, Line
@@ -74,6 +74,8 @@ def _syslog(record: Document, raw: bytes, context: Context, name: str, zone: str
 def _event(
     record: Document, raw: bytes, context: Context, *, name: str, instance: str | None, zone: str | None
 ) -> SecurityEvent:
+    if not isinstance(record, Line) or "fields" not in record:
+        raise Unreadable(f"this is no line of {'CEF or LEEF' if name in (CEF, LEEF) else 'CEF'}")
     fields: dict[str, str] = record["fields"]
 
     def first(*keys: str) -> Any:

@@ -25,7 +25,7 @@ TEXTS = (
 TOKENS = (
     b"|", b"=", b"\\", b"\\=", b'"', b",", b";", b"\n", b"\r\n", b"{", b"}", b"[", b"]", b":", b"\x00", b"\xff",
     b"\xed\xa0\x80", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"CEF:0|", b"LEEF:2.0|", b"<134>", b"1 - - - - - ", b"null", b"1e999",
-    b"\xc2\xb2", b"0x5e|", b"cs1Label=", b" rt=", b"2026-11-24T09:00:00", b"[a@1 b=\"c\"]",
+    b"\xc2\xb2", b"0x5e|", b"cs1Label=", b" rt=", b"2026-11-24T09:00:00", b'[a@1 b="c"]',
 )  # fmt: skip
 
 

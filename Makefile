@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint docs docs-check bench long clean
+.PHONY: demo test lint docs docs-check bench long fuzz clean
 
 demo: $(BIN)/breachflow ## a whole story on an example organisation
 	$(BIN)/breachflow demo
@@ -30,6 +30,9 @@ bench: $(VENV)/.test-ready ## ratios against a baseline of the same run; no time
 
 long: $(VENV)/.test-ready ## what takes longer than CI may: 100 kills, 10,000 hostile inputs, 10,000 examples a property
 	BREACHFLOW_KILLS=100 BREACHFLOW_HOSTILE=10000 BREACHFLOW_EXAMPLES=10000 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.test-ready ## the readers under mutated payloads: ten minutes each, one minute a mapping
+	$(BIN)/python tests/fuzz/run.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from breachflow.core.event import SecurityEvent, Severity, Verdict
+from breachflow.core.event import SecurityEvent, Severity, Unreadable, Verdict
 from breachflow.formats import severity, told
 from breachflow.formats.format import Document, Format
 from breachflow.formats.lines import CEF, LEEF, SYSLOG, Line
@@ -74,10 +74,15 @@ def _syslog(record: Document, raw: bytes, context: Context, name: str, zone: str
 def _event(
     record: Document, raw: bytes, context: Context, *, name: str, instance: str | None, zone: str | None
 ) -> SecurityEvent:
+    if not isinstance(record, Line) or "fields" not in record:
+        raise Unreadable(f"this is no line of {'CEF or LEEF' if name in (CEF, LEEF) else 'CEF'}")
     fields: dict[str, str] = record["fields"]
 
     def first(*keys: str) -> Any:
-        return next((value for key in keys if (value := fields.get(key)) and value != "None"), None)
+        for key in keys:
+            if (value := fields.get(key)) and value != "None":
+                return value
+        return None
 
     given = record.get("severity") if CEF in record else first("sev", "severity")
     received = first("event_timestamp", "rt", "deviceReceiptTime", "managerReceiptTime")
@@ -98,8 +103,8 @@ def _event(
             original_severity=_numeric(given),
             verdict=_verdict(first("alert_device_status", "status")),
             case=first("alert_id") if name == CLAROTY else None,
-            assets=[first(key) for key in _ASSETS],
-            users=[first(key) for key in _USERS],
+            assets=[value for key in _ASSETS if (value := fields.get(key)) and value != "None"],
+            users=[value for key in _USERS if (value := fields.get(key)) and value != "None"],
             occurred_from=first("start"),
             occurred_to=first("end"),
             zone=zone,

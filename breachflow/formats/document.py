@@ -29,13 +29,13 @@ def decode(raw: bytes) -> Any:
         raise Unreadable(f"the payload has {len(raw)} bytes, {MAX_PAYLOAD} are read at most: send its records singly")
     if raw.startswith(BOM):
         raw = raw[3:]
-    if not raw or raw.isspace():
-        raise Unreadable("the payload is empty")
     try:
         document = _decoder.decode(raw)
     except UnicodeDecodeError:
         raise Unreadable("the payload is not UTF-8") from None
     except msgspec.DecodeError as error:
+        if not raw or raw.isspace():
+            raise Unreadable("the payload is empty") from None
         raise Unreadable(_fault(str(error))) from None
     except RecursionError:
         raise Unreadable(_too_deep()) from None
@@ -50,7 +50,13 @@ def refuse_duplicate_keys(raw: bytes, document: Any) -> None:
     Every key ends in a quote and a colon, so as many of those as decoded keys means no key was said twice.
     """
     if len(_KEY_TOKEN.findall(raw)) != _keys(document):
-        json.loads(raw.removeprefix(BOM), object_pairs_hook=_distinct)
+        text = raw.decode(errors="replace")
+        # A line of syslog has words ahead of its JSON.
+        start = next((place for place, letter in enumerate(text) if letter in "{["), 0)
+        try:
+            _strict.raw_decode(text, start)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise Unreadable("the JSON cannot be searched for keys that are said twice") from error
 
 
 def _fault(message: str) -> str:
@@ -115,3 +121,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
 def _said_twice(key: str) -> NoReturn:
     named = f"`{key}`" if key.isidentifier() else "a key"
     raise Unreadable(f"the JSON says {named} twice in one object: which of the two counts is anybody's guess")
+
+
+_strict = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=str)
+"""Says every key; whole numbers stay text, since one may have more digits than Python reads."""

@@ -42,14 +42,14 @@ def _keys(path: str) -> tuple[str, ...]:
     return tuple(path.split("."))
 
 
+_RULE = tuple(f"{rule}{end}" for rule in ("kibana.alert.rule", "signal.rule") for end in ("", ".name", ".uuid"))
+
+
 def recognise_alert(record: Document) -> int:
     """Whether this is a detection alert of Elastic Security, of version 8 or of 7."""
     source = record.get("_source")
     inner = source if isinstance(source, dict) else record
-    for prefix in ("kibana.alert.rule", "signal.rule"):
-        if spot(inner, prefix) or spot(inner, f"{prefix}.name") or spot(inner, f"{prefix}.uuid"):
-            return 40
-    return 0
+    return 40 if any(spot(inner, path) for path in _RULE) else 0
 
 
 def recognise_document(record: Document) -> int:
@@ -80,7 +80,10 @@ def _read(outer: Document, raw: bytes, context: Context, name: str) -> SecurityE
     record = source if isinstance(source, dict) else outer
 
     def first(*fields: str) -> Any:
-        return next((value for field in fields if (value := spot(record, field)) is not None), None)
+        for field in fields:
+            if (value := spot(record, field)) is not None:
+                return value
+        return None
 
     dataset = first("event.dataset", "data_stream.dataset", "event.module")
     action = first("event.action")
@@ -88,7 +91,7 @@ def _read(outer: Document, raw: bytes, context: Context, name: str) -> SecurityE
     return told.event(
         told.Told(
             id=first("kibana.alert.uuid", "event.id") or outer.get("_id"),
-            stable=[first(field) for field in _STABLE],
+            stable=(spot(record, field) for field in _STABLE),
             instance=first("kibana.alert.rule.producer") if name == ALERT else dataset,
             title=(
                 first("kibana.alert.rule.name", "signal.rule.name", "rule.name", "rule.description", "event.reason"),
@@ -102,8 +105,8 @@ def _read(outer: Document, raw: bytes, context: Context, name: str) -> SecurityE
             original_severity=original,
             verdict=_verdict(record),
             case=first("kibana.alert.group.id", "signal.group.id"),
-            assets=[first(field) for field in _ASSETS],
-            users=[first(field) for field in _USERS],
+            assets=[value for field in _ASSETS if (value := spot(record, field)) is not None],
+            users=[value for field in _USERS if (value := spot(record, field)) is not None],
             occurred_from=first("kibana.alert.original_time", "event.start"),
             occurred_to=first("event.end"),
         ),

@@ -48,7 +48,7 @@ def parse(value: Any, zone: tzinfo | None, received_at: datetime) -> Stated | No
             raise NaiveTimeError
         # In the hour that autumn repeats, the earlier instant (fold 0): a deadline too early harms nobody.
         local = local.replace(tzinfo=zone)
-    at = local.astimezone(UTC)
+    at = local if local.tzinfo is UTC else local.astimezone(UTC)
     return Stated(at, naive) if EARLIEST <= at < LATEST else None
 
 

@@ -58,7 +58,7 @@ def _recogniser(rules: tuple[Recognise, ...]) -> Callable[[Document], int]:
             if (
                 tops <= keys
                 and (deeper is None or _every(deeper, record))
-                and (not equal or all(not words.isdisjoint(map(_word, gather(record))) for gather, words in equal))
+                and (not equal or _all_among(equal, record))
                 and not (absent and any(gather(record) for gather in absent))
             ):
                 return weight
@@ -70,6 +70,16 @@ def _recogniser(rules: tuple[Recognise, ...]) -> Callable[[Document], int]:
 def _every(gatherers: tuple[paths.Gatherer, ...], record: Document) -> bool:
     for gather in gatherers:  # noqa: SIM110 - a loop, because this runs for every candidate of every record.
         if not gather(record):
+            return False
+    return True
+
+
+def _all_among(equal: tuple[tuple[paths.Gatherer, frozenset[str]], ...], record: Document) -> bool:
+    for gather, words in equal:
+        for value in gather(record):
+            if _word(value) in words:
+                break
+        else:
             return False
     return True
 
@@ -105,7 +115,7 @@ def _reader(mapping: Mapping) -> Callable[[Document, bytes, Context], SecurityEv
                 title=(get(record) for get in title),
                 detected_at=(get(record) for get in detected_at),
                 id=identity(record),
-                stable=[get(record) for get in stable] if stable else (),
+                stable=(get(record) for get in stable),
                 instance=instance(record),
                 description=description(record),
                 severity=severe,

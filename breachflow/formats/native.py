@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -123,10 +124,22 @@ def _check_instants(value: Any, path: str) -> None:
         if not earliest <= value < LATEST:
             raise Unreadable(f"`{path}` lies outside {earliest.year} to {LATEST.year}")
     elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
+        for name in _timed(type(value)):
             if (inner := getattr(value, name)) is not None:
                 _check_instants(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, tuple):
         for index, inner in enumerate(value):
             if isinstance(inner, msgspec.Struct):
                 _check_instants(inner, f"{path}[{index}]")
+
+
+@cache
+def _timed(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of this struct in which an instant may stand, at whatever depth; most of them hold none."""
+    return tuple(field.name for field in structs.fields(kind) if _holds_instant(field.type))
+
+
+def _holds_instant(kind: Any) -> bool:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return bool(_timed(kind))
+    return kind is datetime or any(_holds_instant(part) for part in get_args(kind))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from breachflow.core.event import SecurityEvent, Severity, Verdict
+from breachflow.core.event import SecurityEvent, Severity, Unreadable, Verdict
 from breachflow.core.facts import Facts
 from breachflow.formats import paths, sensitive, severity, told
 from breachflow.formats.format import Document, Format
@@ -84,6 +84,8 @@ def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:
 
     A finding is detected when it is created, and its uid is its identity through updates; an activity when it happens.
     """
+    if not isinstance(record.get("class_uid"), int):
+        raise Unreadable("the OCSF event has no `class_uid`: a whole number that says of which class it is")
     finding = record.get("category_uid", record["class_uid"] // 1000) == FINDINGS
     detected_at = [*(_created if finding else ()), *_time]
     severe, original = _severity(record)

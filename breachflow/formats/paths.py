@@ -44,18 +44,48 @@ def top(path: str) -> str:
 
 def gatherer(*sources: str) -> Gatherer:
     """Follow these paths and templates to every value that says something (not null, not empty)."""
-    pushes = tuple((None, _filled(template(source))) if "{" in source else _pushing(source) for source in sources)
+    if not sources:
+        return _nowhere
+    # Most paths are keys inside keys: those are followed here, the others hand on what they find step by step.
+    ways = tuple(_way(source) for source in sources)
 
     def gather(record: Any) -> list[Any]:
         found: list[Any] = []
-        for key, push in pushes:
+        for key, inner, push in ways:
             if key is None:
                 push(record, found)
-            elif (value := record.get(key)) is not None:
+                continue
+            if (value := record.get(key)) is None:
+                continue
+            if inner is None:
                 push(value, found)
+                continue
+            for name in inner:
+                if type(value) is not dict:
+                    break
+                value = value.get(name)
+            else:
+                if (value or value == 0) and len(found) < MAX_FOUND:
+                    found.append(value)
         return found
 
     return gather
+
+
+def _nowhere(_: Any) -> list[Any]:
+    return []
+
+
+def _way(source: str) -> tuple[str | None, tuple[str, ...] | None, Push]:
+    """The first key, where there is one; the keys inside it, where there is nothing else; what follows the rest."""
+    if "{" in source:
+        return None, None, _filled(template(source))
+    steps = _steps(source)
+    if all(kind == "key" for kind, _ in steps):
+        key, *inner = (str(what) for _, what in steps)
+        return key, tuple(inner), _keep
+    key_or_none, push = _pushing(source)
+    return key_or_none, None, push
 
 
 def _pushing(path: str) -> tuple[str | None, Push]:
@@ -95,6 +125,17 @@ def getter(path: str) -> Getter:
             return value if value or value == 0 else None
 
         return one
+    if len(rest) == 1:
+        (only,) = rest
+
+        def two(record: Any) -> Any:
+            value = record.get(first_key)
+            if type(value) is not dict:
+                return None
+            value = value.get(only)
+            return value if value or value == 0 else None
+
+        return two
     *between, last = rest
     middle = tuple(between)
 
@@ -114,6 +155,8 @@ def getter(path: str) -> Getter:
 
 def first(sources: tuple[str, ...]) -> Getter:
     """The first of these paths and templates that says something."""
+    if not sources:
+        return _nothing
     getters = tuple(template(source) if "{" in source else getter(source) for source in sources)
     if len(getters) == 1:
         return getters[0]
@@ -125,6 +168,10 @@ def first(sources: tuple[str, ...]) -> Getter:
         return None
 
     return choose
+
+
+def _nothing(_: Any) -> None:
+    return None
 
 
 def template(source: str) -> Getter:

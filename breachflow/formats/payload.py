@@ -20,6 +20,8 @@ from breachflow.formats.registry import recognise, shipped
 from breachflow.formats.split import split
 
 AUTO = "auto"
+_TEXT = frozenset((b"<", b"C", b"L"))
+"""How lines of syslog, CEF and LEEF begin, and no JSON does."""
 
 
 class _UnknownError(Unreadable):
@@ -45,7 +47,7 @@ def read(
     chosen: Format | str | None
     try:
         chosen = _chosen(format, extra)
-        if cloudevents.is_binary(headers):
+        if headers and cloudevents.is_binary(headers):
             cloudevents.check_binary(headers)
         pieces = list(_pieces(payload))
         if len(pieces) > 1:
@@ -74,7 +76,8 @@ def _pieces(payload: bytes) -> list[Any]:
     if start not in (b"{", b"[") and table.begins(payload):
         return _rows(payload)
     try:
-        return [decode(payload)]
+        if start not in _TEXT or len(payload) > MAX_PAYLOAD:
+            return [decode(payload)]
     except Unreadable:
         if start == b"{" and payload.count(b"\n") and len(payload) <= MAX_PAYLOAD:
             pieces = [piece.raw for piece in islice(split(payload), MAX_RECORDS + 1)]

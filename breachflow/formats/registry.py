@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
 from breachflow.formats import cef, cnil, ecs, macie, ocsf, stix, veris
 from breachflow.formats.format import Format
 from breachflow.formats.mapped import load_mapping
+
+SHAPES = 1_024
+"""Sets of marks whose candidates are remembered: a source sends few, and sends them again and again."""
 
 
 @cache
@@ -44,11 +47,17 @@ def recognise(document: dict[str, Any], extra: tuple[Format, ...] = ()) -> Forma
     for known in extra:
         if any(mark in document for mark in known.marks) and known.recognise(document):
             return known
-    index = _by_mark()
     best: Format | None = None
     recognised = 0
-    for mark in [key for key in document if key in index]:
-        for known in index[mark]:
-            if known is not best and (score := known.recognise(document)) > recognised:
-                best, recognised = known, score
+    index = _by_mark()
+    for known in _candidates(tuple([key for key in document if key in index])):
+        if (score := known.recognise(document)) > recognised:
+            best, recognised = known, score
     return best
+
+
+@lru_cache(maxsize=SHAPES)
+def _candidates(marks: tuple[str, ...]) -> tuple[Format, ...]:
+    """The formats under these marks, each once, in the order of the marks."""
+    index = _by_mark()
+    return tuple({known.name: known for mark in marks for known in index[mark]}.values())

@@ -17,6 +17,11 @@ from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 CHUNK = 1 << 20
 """Bytes read at a time; what is held is one record and one chunk, however long the file."""
 
+REREAD = 1_000_000
+"""Bytes of one file that are looked at twice, to tell a document that was cut off from one that goes on in the next
+line. Once they are used up, a line that begins like a document begins one: whoever sends thousands of cut documents
+must not make each of them cost the whole file."""
+
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _TOKEN = re.compile(rb'"|[\[{]+|[\]}]|\n[\[{]')
 _IN_STRING = re.compile(rb'["\\\n]')
@@ -56,6 +61,7 @@ class _Window:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.buffer = bytearray()
+        self.reread = 0
 
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         while len(self.buffer) < len(BOM) and self.more():
@@ -182,6 +188,7 @@ class _Window:
             del found
             if at > MAX_PAYLOAD:
                 if doubtful is not None:
+                    self.reread += at
                     at, token = doubtful, b"\n"
                     break
                 head = head or bytes(self.buffer[:MAX_PAYLOAD])
@@ -199,11 +206,10 @@ class _Window:
             elif token == b'"':
                 in_string = True
             elif token[:1] == b"\n":
-                if not in_array and bytes(self.buffer[max(0, start - 200) : start]).rstrip()[-1:] not in b",:[{":
+                if not in_array and self.ended(start):
                     at = start
                     break
-                if not in_array and head is None and doubtful is None:
-                    doubtful = start
+                doubtful = start if doubtful is None and head is None and not in_array else doubtful
                 at -= 1
             elif token[:1] in b"{[":
                 depth += len(token)
@@ -219,9 +225,14 @@ class _Window:
         if doubtful is not None and len(taken) > doubtful and not _is_document(taken):
             # After a comma or a bracket the next line may go on with this document, or be one of its own behind a
             # document that was cut off: together they are none, so the broken one must not swallow the other.
+            self.reread += len(taken) - doubtful
             self.buffer[:0] = taken[doubtful:]
             taken = taken[:doubtful]
         return (head, False) if head else (taken.rstrip(), len(taken) <= MAX_PAYLOAD)
+
+    def ended(self, start: int) -> bool:
+        """Whether the document ends here, ahead of a line that begins like one: it does, unless it says "go on"."""
+        return self.reread > REREAD or bytes(self.buffer[max(0, start - 200) : start]).rstrip()[-1:] not in b",:[{"
 
     def up_to(self, end_of: re.Pattern[bytes]) -> tuple[bytes, bool]:
         """The bytes before the next such end; beyond the length of a payload they are passed over."""

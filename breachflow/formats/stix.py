@@ -51,7 +51,7 @@ def records(bundle: Document) -> list[Document]:
     """One small bundle for each incident, with the impacts that are its own or no other's."""
     if bundle.get("type") == "incident":
         return [bundle]
-    objects = [item for item in bundle["objects"][:MAX_OBJECTS] if isinstance(item, dict) and _is_named(item)]
+    objects = [item for item in _objects(bundle)[:MAX_OBJECTS] if _is_named(item)]
     incidents = [item for item in objects if item.get("type") == "incident"]
     context = [item for item in objects if item.get("type") in ("impact", "infrastructure", "identity")]
     claimed = {ref for incident in incidents for ref in _refs(incident)}
@@ -75,8 +75,8 @@ def records(bundle: Document) -> list[Document]:
 
 def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:
     """The incident of this bundle; raises `Unreadable` for a bundle without one."""
-    objects = record["objects"] if record.get("type") == "bundle" else [record]
-    objects = [item for item in objects if isinstance(item, dict) and _is_named(item)]
+    objects = _objects(record) if record.get("type") == "bundle" else [record]
+    objects = [item for item in objects if _is_named(item)]
     incident = next((item for item in objects if item.get("type") == "incident"), None)
     if incident is None:
         raise Unreadable("the STIX bundle holds no incident: indicators and reports alone are no event")
@@ -107,6 +107,11 @@ def read(record: Document, raw: bytes, context: Context) -> SecurityEvent:
         raw,
         context,
     )
+
+
+def _objects(bundle: Document) -> list[Document]:
+    objects = bundle.get("objects")
+    return [item for item in objects if isinstance(item, dict)] if isinstance(objects, list) else []
 
 
 def _facts(impacts: list[Document], core: Document) -> Facts | None:

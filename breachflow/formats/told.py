@@ -22,6 +22,8 @@ PLACEHOLDERS = frozenset(
 )
 """Words by which products say that they have no value; no host and no user is called so."""
 
+LONGEST_PLACEHOLDER = max(map(len, PLACEHOLDERS))
+
 
 class Told(Struct, kw_only=True):
     """One record as it was found: loosely typed, nothing checked yet; `event` below makes sense of it.
@@ -56,21 +58,29 @@ def event(told: Told, name: str, raw: bytes, context: Context) -> SecurityEvent:
     Raises `Unreadable` where the only time has no offset and no zone is declared for the format.
     """
     detected_at, basis = _detected(told, name, context)
-    occurred_from = _occurred(told.occurred_from, told, name, context)
-    occurred_to = _occurred(told.occurred_to, told, name, context)
+    occurred_from = occurred_to = None
+    if told.occurred_from is not None:
+        occurred_from = _occurred(told.occurred_from, told, name, context)
+    if told.occurred_to is not None:
+        occurred_to = _occurred(told.occurred_to, told, name, context)
     if occurred_from and occurred_to and occurred_to < occurred_from:
         occurred_to = None  # Two clocks disagree; the start is what the obligation looks at.
-    instance = said(told.instance, MAX_IDENTITY)
+    instance = None if told.instance is None else said(told.instance, MAX_IDENTITY)
+    title = name
+    for candidate in told.title:
+        if candidate is not None and (found := said(candidate, MAX_TITLE)):
+            title = found
+            break
     original = told.original_severity
     return SecurityEvent(
         id=identity(told.id, told.stable, raw),
         source=line(f"{name}/{instance}", MAX_IDENTITY) if instance else name,
         detected_at=detected_at,
-        title=next((found for found in (said(title, MAX_TITLE) for title in told.title) if found), name),
+        title=title,
         description=text(told.description) or None if isinstance(told.description, str) else None,
         severity=told.severity,
         verdict=told.verdict,
-        case=said(told.case, MAX_IDENTITY),
+        case=None if told.case is None else said(told.case, MAX_IDENTITY),
         assets=names(told.assets),
         occurred_from=occurred_from,
         occurred_to=occurred_to,
@@ -86,8 +96,8 @@ def event(told: Told, name: str, raw: bytes, context: Context) -> SecurityEvent:
 def said(value: Any, limit: int) -> str | None:
     """This scalar as one line, or `None` where it says nothing."""
     if isinstance(value, str):
-        value = line(value, limit)
-        return value if value and value.lower() not in PLACEHOLDERS else None
+        value = value.strip() if len(value) <= limit and value.isprintable() else line(value, limit)
+        return value if len(value) > LONGEST_PLACEHOLDER or value.lower() not in PLACEHOLDERS else None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return line(str(value), limit)
     return None
@@ -103,12 +113,14 @@ def names(values: Iterable[Any]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for value in values:
         if isinstance(value, str):
-            if (name := said(value, MAX_ASSET)) is not None:
+            # `said`, written out: most events name several hosts and users.
+            name = value.strip() if len(value) <= MAX_ASSET and value.isprintable() else line(value, MAX_ASSET)
+            if len(name) > LONGEST_PLACEHOLDER or name.lower() not in PLACEHOLDERS:
                 found[name] = None
-        else:
+        elif value is not None:
             for one in value if isinstance(value, list) else (value,):
-                if isinstance(one, (str, int)) and (name := said(one, MAX_ASSET)) is not None:
-                    found[name] = None
+                if isinstance(one, (str, int)) and (other := said(one, MAX_ASSET)) is not None:
+                    found[other] = None
         if len(found) >= MAX_NAMES:
             return tuple(found)[:MAX_NAMES]
     return tuple(found)
@@ -157,7 +169,7 @@ def _declared(zone_name: str, name: str) -> Any:
 
 
 def _occurred(value: Any, told: Told, name: str, context: Context) -> datetime | None:
-    if value is None or value == "":
+    if value == "":
         return None
     zone_name = context.zones.get(name, told.zone)
     try:

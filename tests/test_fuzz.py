@@ -1,0 +1,71 @@
+"""The readers under payloads that nobody meant: a short run of the fuzzer, and what longer ones have found."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from breachflow import formats
+from breachflow.formats.registry import coded
+
+RECEIVED = datetime(2026, 11, 24, tzinfo=UTC)
+FUZZER = Path(__file__).parent / "fuzz" / "run.py"
+
+
+def error(payload: bytes, form: str | None = None) -> str:
+    (reading,) = formats.read(payload, format=form, received_at=RECEIVED)
+    assert reading.event is None
+    return reading.error
+
+
+def test_a_short_run_finds_nothing():
+    """Guided by the branches that payloads reach; `make fuzz` runs it for ten minutes a reader. The seed is printed."""
+    seed = os.environ.get("BREACHFLOW_SEED", str(secrets.randbelow(10**9)))
+    readers = ["native", "cloudevents", *(known.name for known in coded())]
+    run = subprocess.run(
+        [sys.executable, str(FUZZER), *readers],
+        env=os.environ | {"BREACHFLOW_SEED": seed, "BREACHFLOW_FUZZ_SECONDS": "1.5"},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    print(run.stdout)
+    assert run.returncode == 0, f"BREACHFLOW_SEED={seed}\n{run.stdout}\n{run.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("form", ["cef", "leef"])
+def test_a_document_that_is_said_to_be_a_line_is_refused_in_one_sentence(form):
+    assert "fault of breachflow" not in error(b'{"fields": 1}', form)
+
+
+def test_an_ocsf_event_without_its_class_is_refused_in_one_sentence():
+    assert "class_uid" in error(b'{"category_uid": 2, "metadata": {}}', "ocsf-event")
+
+
+@pytest.mark.parametrize("objects", [b"", b', "objects": 1', b', "objects": [1, null]'])
+def test_a_bundle_whose_objects_are_none_holds_no_incident(objects):
+    assert "holds no incident" in error(b'{"type": "bundle", "id": "bundle--1"' + objects + b"}", "stix21-incident")
+
+
+def test_a_number_of_thousands_of_digits_is_no_fault_of_ours():
+    payload = (
+        b'{"id": "1", "source": "s", "title": "t", "detected_at": "2026-01-01T00:00:00Z", "id": ' + b"9" * 5000 + b"}"
+    )
+    assert "fault of breachflow" not in error(payload)
+
+
+def test_thousands_of_documents_that_were_cut_off_cost_no_more_than_their_bytes():
+    """Each ends in a comma, so that the next line might go on with it: that is looked at, but not for the whole file."""
+    took = []
+    for count in (2_000, 8_000):
+        table = b'{"a": [1,\n' * count
+        started = time.thread_time()
+        pieces = sum(1 for _ in formats.split(table))
+        took.append(time.thread_time() - started)
+        assert pieces > count / 2
+    assert took[1] < 12 * took[0] + 0.5, "four times as many may cost four times as much, not sixteen times"

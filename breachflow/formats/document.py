@@ -13,6 +13,7 @@ from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 
 BOM = b"\xef\xbb\xbf"
 _KEY_TOKEN = re.compile(rb'"\s*:')
+LONGEST_NAMED = 60  # Characters of a key that an error names.
 _NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _decoder = msgspec.json.Decoder()
 encode = msgspec.json.Encoder().encode
@@ -119,7 +120,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _said_twice(key: str) -> NoReturn:
-    named = f"`{key}`" if key.isidentifier() else "a key"
+    named = f"`{key}`" if key.isidentifier() and len(key) <= LONGEST_NAMED else "a key"
     raise Unreadable(f"the JSON says {named} twice in one object: which of the two counts is anybody's guess")
 
 

@@ -44,15 +44,28 @@ def read(
     user-written mappings, tried first. `received_at` stands in where a payload has no instant.
     """
     context = Context(received_at=received_at.astimezone(UTC), zones=zones)
+    return _read(payload, format, context, headers, extra)
+
+
+def _read(
+    payload: bytes,
+    form: str | None,
+    context: Context,
+    headers: Mapping[str, bytes],
+    extra: tuple[Format, ...],
+    *,
+    several: bool = True,
+) -> tuple[Reading, ...]:
+    """Read a payload, or one of its pieces, which are not taken apart once more: that would cost their square."""
     chosen: Format | str | None
     try:
-        chosen = _chosen(format, extra)
+        chosen = _chosen(form, extra)
         if headers and cloudevents.is_binary(headers):
             cloudevents.check_binary(headers)
-        pieces = list(_pieces(payload))
+        pieces = _pieces(payload) if several else [_document(payload)]
         if len(pieces) > 1:
             # Several lines in one message: each is a payload of its own.
-            each = [read(piece, format=format, received_at=received_at, zones=zones, extra=extra) for piece in pieces]
+            each = [_read(piece, form, context, {}, extra, several=False) for piece in pieces]
             return tuple(structs.replace(one, record=at) for at, one in enumerate(chain(*each), start=1))
         document = pieces[0]
         if chosen is None and isinstance(document, dict) and not cloudevents.recognise(document):
@@ -92,6 +105,18 @@ def _pieces(payload: bytes) -> list[Any]:
     if len(several) > 1 and all(lines.starts(line) for line in several):
         return [line.encode() for line in several[:MAX_RECORDS]]
     return [lines.document(text)]
+
+
+def _document(piece: bytes) -> Any:
+    """The document of one piece of a payload: JSON, or a line of text."""
+    start = piece[:64].lstrip()[:1]
+    if start not in _TEXT:
+        try:
+            return decode(piece)
+        except Unreadable:
+            if start in (b"{", b"[", b'"', b""):
+                raise
+    return lines.document(_text(piece))
 
 
 def _rows(payload: bytes) -> list[Any]:

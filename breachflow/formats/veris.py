@@ -191,7 +191,7 @@ def _confidentiality(block: Document) -> dict[str, Any]:
         stated["records_count"] = min(int(total), 10**12)
     if amounts:
         said = ", ".join(f"{int(amount)} {variety}" for variety, amount in amounts[:50])
-        stated["text_data"] = f"Records by kind: {said}"
+        stated["text_data"] = f"Records by kind: {said}"[:5_000]
     if people := tuple(dict.fromkeys(_PEOPLE[word] for word in _words(block.get("data_victim")) if word in _PEOPLE)):
         stated["people"] = people
     states = set(_words(block.get("state")))

@@ -1,7 +1,8 @@
 """Fuzz the readers, guided by the branches that payloads reach: `python tests/fuzz/run.py [READER…]`.
 
 `BREACHFLOW_FUZZ_SECONDS` is the time for each reader that is code (600); a mapping, which has no code of its own, gets a
-tenth. `BREACHFLOW_SEED` repeats a run. What breaks a promise is kept in `.cache/fuzz` and ends the run with exit 1.
+tenth. `BREACHFLOW_SEED` repeats a run, to the letter where `BREACHFLOW_FUZZ_PAYLOADS` says after how many payloads a
+reader is done. What breaks a promise is kept in `.cache/fuzz` and ends the run with exit 1.
 """
 
 from __future__ import annotations
@@ -76,18 +77,18 @@ def seeds(name: str) -> list[bytes]:
     return found
 
 
-def fuzz(name: str, seconds: float, seed: int, reached: Reached | None = None) -> Told:
-    """Mutate the samples of this format for so long; what reaches a new branch is mutated further."""
+def fuzz(name: str, seconds: float, seed: int, most: int = 10**9) -> Told:
+    """Mutate the samples of this format for so long, or so often; what reaches a new branch is mutated further."""
     rng = random.Random(f"{seed}/{name}")
     corpus = seeds(name)
     others = [path.read_bytes() for path in sorted(SAMPLES.iterdir()) if path.suffix != ".toml"]
-    reached = reached or Reached()
+    reached = Reached()
     found: dict[str, Found] = {}
     count = 0
     until = time.monotonic() + seconds
     signal.signal(signal.SIGVTALRM, _called_off)
     waiting = list(corpus)
-    while time.monotonic() < until and len(found) < 20:
+    while time.monotonic() < until and count < most and len(found) < 20:
         payload = waiting.pop() if waiting else mutated(_chosen(corpus, rng), others, rng)
         count += 1
         started = time.thread_time()
@@ -127,12 +128,13 @@ def readers() -> tuple[list[str], list[str]]:
 def main(asked: list[str]) -> int:
     seconds = float(os.environ.get("BREACHFLOW_FUZZ_SECONDS", "600"))
     seed = int(os.environ.get("BREACHFLOW_SEED", secrets.randbelow(10**9)))
+    most = int(os.environ.get("BREACHFLOW_FUZZ_PAYLOADS", "1000000000"))
     code, mappings = readers()
     print(f"BREACHFLOW_SEED={seed} BREACHFLOW_FUZZ_SECONDS={seconds:g}: {len(code)} readers, {len(mappings)} mappings")
     failed = False
     for name in asked or [*code, *mappings]:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        told = fuzz(name, seconds if name in code else seconds / 10, seed)
+        told = fuzz(name, seconds if name in code else seconds / 10, seed, most)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
         print(f"{name}: {told.payloads} payloads, {told.edges} branches, {told.corpus} kept, {len(told.found)} found",
               flush=True)  # fmt: skip

@@ -91,7 +91,7 @@ class Feed:
                 if answer.status == 200:
                     with self.lock:
                         self.accepted.update(batch)
-                        self.tally.update(said)
+                        self.tally.update({name: count for name, count in said.items() if isinstance(count, int)})
                     assert said["received"] == len(batch)
                     time.sleep(
                         PACE * 4 * len(batch) * dice.uniform(0, 1.5)

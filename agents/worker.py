@@ -20,7 +20,7 @@ from time import monotonic
 from typing import cast
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from breachflow.agents import broker
 from breachflow.agents.app import App, app
@@ -205,6 +205,8 @@ class Worker:
                 continue
             try:
                 ends = await self._consumer().ends()
+            except IllegalStateError:
+                continue  # Taken away while we asked: no excuse, since a group that only sorts itself reads nothing.
             except (KafkaError, TimeoutError) as problem:
                 self.kafka_away = type(problem).__name__
                 self.watchdog.excuse(monotonic())

@@ -174,3 +174,20 @@ def test_the_shipped_schema_of_decisions_is_made_from_the_types_that_read_them()
     """Make it anew with `make docs`."""
     shipped = resources.files("breachflow.agents") / "decision.schema.json"
     assert json.loads(shipped.read_text()) == schema()
+
+
+def test_a_group_that_only_sorts_itself_ends_the_process_too():
+    """Taken away and given back every few seconds, and nothing read: what was seen before still counts."""
+    dog = Watchdog()
+    findings = set()
+    for second in range(0, int(END_SECONDS) + 6, 3):
+        mine = {PLACE: 10} if second % 2 else {}
+        findings |= set(dog.look(mine, {PLACE: (10, 50)} if mine else {}, float(second)).values())
+    assert "end" in findings
+
+
+def test_a_partition_that_was_somebody_elses_for_a_while_starts_anew():
+    dog = Watchdog()
+    dog.look({PLACE: 10}, {PLACE: (10, 50)}, 0.0)
+    dog.look({}, {}, 5.0)
+    assert dog.look({PLACE: 10}, {PLACE: (10, 50)}, END_SECONDS + 1) == {PLACE: "well"}

@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -121,6 +122,8 @@ class Feed(threading.Thread):
 
 
 def main() -> int:
+    # Broker and server have sessions of their own, and would outlive us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     folder = Path(tempfile.mkdtemp(prefix="breachflow-soak-"))
     kafka, postgres = KafkaServer(), PostgresServer(durable=True)
     place = House(folder, kafka, "soak", database=postgres.fresh("soak"))

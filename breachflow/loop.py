@@ -315,7 +315,8 @@ def _watch(duties: Sequence[Duty], door: Door | None, stopping: threading.Event,
         for duty in duties:
             # An inbox that cannot be read or drafts that cannot be laid are said aloud, and are no reason to take the
             # clock down with them.
-            if duty.name in VITAL and duty.stands_still():
+            # Asked in this order: a duty that has ended because of the signal has ended after it.
+            if duty.name in VITAL and duty.stands_still() and not stopping.is_set():
                 log.critical("standing still", duty=duty.name, failures=duty.failures)
                 return 1
         if door is not None and not door.is_open():

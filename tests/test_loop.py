@@ -12,6 +12,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -23,6 +24,7 @@ from breachflow.core.charter import Charter
 from breachflow.desk import Folder, file_name
 from breachflow.inbox import Inbox
 from breachflow.loop import Duty, ingest, serve
+from breachflow.meter import Meter
 from breachflow.settings.environment import load
 from breachflow.settings.home import master_key
 from breachflow.store import Unavailable, open_store
@@ -317,6 +319,20 @@ def test_a_fault_of_ours_does_not_stop_the_clock(make):
     assert workflows[2] is workflows[3]
     assert [line["fault"].split(":")[0] for line in lines] == ["ValueError in test_loop.py"] * 2
     assert "canary" not in str(lines)
+
+
+def test_a_duty_that_the_signal_has_ended_is_not_one_that_stands_still():
+    """The signal comes while the duties are looked at, and the clock has done its last beat: the end is a good one."""
+    stopping = threading.Event()
+
+    def ended() -> bool:
+        stopping.set()
+        return True
+
+    clock = SimpleNamespace(name="clock", failures=0, stands_still=ended)
+    with structlog.testing.capture_logs() as lines:
+        assert loop._watch([clock], None, stopping, Meter()) == 0
+    assert lines == []
 
 
 def test_a_clock_that_keeps_failing_ends_the_process(make, tmp_path, monkeypatch):

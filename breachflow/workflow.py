@@ -19,6 +19,7 @@ from breachflow.core.assessment import Assessment
 from breachflow.core.bundling import followed
 from breachflow.core.case import UNDELIVERED, Case, Change, IllegalMove, Notice, Received, Report, Settled, is_erased
 from breachflow.core.charter import Charter
+from breachflow.core.concerned import PeopleList, tag
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
 from breachflow.core.drafting_audiences import wanted
@@ -171,7 +172,15 @@ class Workflow:
         raise Contended(f"event {ident[:32]}: changed {ATTEMPTS} times while it was being opened; try again.")
 
     def erase(self, case: str, by: str, reason: str) -> Change:
-        """Erase the content of a closed case now. Raises `IllegalMove` where it is open, on hold or erased."""
+        """Erase the content of a closed case now, and its lists of people.
+
+        Raises `IllegalMove` where it is open, on hold or erased, and while people are still to be written to.
+        """
+        if leaving := [row.of.id for row in self.store.people_lists(case) if row.state == "released"]:
+            raise IllegalMove(
+                f"{case}: people on {', '.join(leaving)} are still to be written to; let that end first "
+                "(`breachflow people outcomes` says how far it is), or erase their names with `breachflow people erase`."
+            )
         for _ in range(ATTEMPTS):
             change = retention.erased(self.store.get(case), by, reason, self.now())
             if self.store.commit([change]):
@@ -213,6 +222,13 @@ class Workflow:
             self.desk.clear(case)
         if self.route is not None:
             self.route.forget(self.store.notice_ids(case))
+            for row in self.store.people_lists(case):
+                self.forget_mails(row.of)
+
+    def forget_mails(self, of: PeopleList) -> None:
+        """Remove what was laid of a list's mails in our own folders."""
+        if self.route is not None:
+            self.route.forget([tag(of.id, number) for number in range(of.count)])
 
     def tick(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Climb every ladder that is due; return how many cases were looked at. `stopping` is asked between batches."""

@@ -179,7 +179,7 @@ class Workflow:
         if leaving := [row.of.id for row in self.store.people_lists(case) if row.state == "released"]:
             raise IllegalMove(
                 f"{case}: people on {', '.join(leaving)} are still to be written to; let that end first "
-                "(`breachflow people outcomes` says how far it is), or erase their names with `breachflow people erase`."
+                "(`breachflow people outcomes` says how far it is), or erase the names with `breachflow people erase`."
             )
         for _ in range(ATTEMPTS):
             change = retention.erased(self.store.get(case), by, reason, self.now())

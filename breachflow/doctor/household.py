@@ -56,9 +56,14 @@ def organisation(settings: Settings) -> Iterator[Said]:
         yield ok(f"{settings.organisation} can be used.")
 
 
-def key_file(settings: Settings, key: Callable[[], bytes]) -> Iterator[Said]:
+def key_file(settings: Settings, keys: Callable[[], list[bytes]]) -> Iterator[Said]:
     """The master key and who can read it, and the files beside it."""
-    key()  # Refuses a key that others can read.
+    # Refuses a key that others can read.
+    if len(keys()) > 1:
+        yield warning(
+            "a change of the master key was interrupted: nothing is lost, one of both files fits; "
+            "`breachflow keys rotate` ends it."
+        )
     open_to_others = [
         path.name
         for path in (settings.home, settings.home / "breachflow.db", settings.home / "drafts", settings.home / "outbox")

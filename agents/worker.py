@@ -45,6 +45,7 @@ FAUST_STOPS_WITHIN = 6.0  # Of these; what Faust has not closed by then the end 
 TELL_WITHIN = 2.0  # And this long it may take to tell Kafka how far the ledger is.
 HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far the ledger is.
 LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
+STARTS_WITHIN = 60.0  # Seconds for Faust to start: as long as a lag may stand.
 HANGING = 120.0  # Seconds in one commit: far longer than locks and connections are waited for.
 LONGEST_WAIT = 5.0  # Seconds between two tries to start.
 GARBAGE = 50_000  # Values made before the youngest are looked through: some batches of them.
@@ -157,7 +158,9 @@ class Worker:
         try:
             starting = asyncio.ensure_future(made.start())
             await asyncio.wait({starting, ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done() and starting.exception() is None and not crashed.done():
+            if starting.done() and (problem := starting.exception()) is not None:
+                return await self._not_started(problem)
+            if starting.done() and not crashed.done():
                 self.ready = True
                 log.info("running", group=self.settings.kafka_group, topics=list(intakes), annex=self._events.pid)
             await asyncio.wait({ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
@@ -168,6 +171,14 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
             await self._stop(made)
+
+    async def _not_started(self, problem: BaseException) -> int:
+        """Say why; a broker that went away since it was looked for is waited for by the next process."""
+        if isinstance(problem, KafkaError | TimeoutError | OSError):
+            log.warning("not started", problem=await broker.sentence(self.kafka, problem))
+        else:
+            log.critical("crashed", fault=where(problem))
+        return 1
 
     def _why(self, made: App, duties: Iterable[asyncio.Future[None]]) -> int:
         fault: BaseException | None = getattr(made, "crash_reason", None)
@@ -201,13 +212,20 @@ class Worker:
 
     async def _look(self) -> None:
         """Look at the lag now and then; return where the process had better end."""
+        began = monotonic()
         while True:
             await asyncio.sleep(LOOK_EVERY)
             for clerk in self._clerks:
                 if clerk.busy_since is not None and monotonic() - clerk.busy_since > HANGING:
                     log.critical("standing still", duty=clerk.name)
                     return
-            if self._app is None or any(clerk.away_since is not None for clerk in self._clerks):
+            if not self.ready:
+                # Before that there is no consumer that could be asked.
+                if monotonic() - began > STARTS_WITHIN:
+                    log.critical("standing still", duty="start")
+                    return
+                continue
+            if any(clerk.away_since is not None for clerk in self._clerks):
                 self.watchdog.excuse(monotonic())
                 continue
             try:

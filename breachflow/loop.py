@@ -47,6 +47,7 @@ STOP_WITHIN = 12.0  # Seconds from the signal until nobody is waited for; the la
 END_BY = 18.0  # Seconds from the signal until the process is ended, whatever it is waiting for then.
 FORGET_SECONDS = 600.0  # What is due for erasure is counted in days: ten minutes more are none.
 LOOK_SECONDS = 0.5  # How often the drop folder is looked at.
+DRAFT_SECONDS = 0.2  # Longest wait before a case is drafted, whichever process opened it: a draft is there in a second.
 VITAL = ("clock", "mails", "http")  # Duties that take the process down with them where they stand still.
 
 log = structlog.get_logger("breachflow")
@@ -268,7 +269,9 @@ def _duties(
         Duty("clock", lambda workflow, asked: workflow.tick(asked), beat, make_workflow, stopping),
         Duty("mails", lambda workflow, asked: workflow.deliver(asked), beat, make_workflow, stopping),
         Duty("webhooks", lambda workflow, asked: workflow.post(asked), beat, make_workflow, stopping),
-        Duty("drafts", lambda workflow, asked: workflow.draft(asked), beat, make_workflow, stopping),
+        Duty(
+            "drafts", lambda workflow, asked: workflow.draft(asked), min(beat, DRAFT_SECONDS), make_workflow, stopping
+        ),
     ]
     # On a connection and thread of its own: a list of 100,000 holds up no mail to the DPO.
     duties.append(Duty("people", _Sender().beat, beat, make_workflow, stopping))

@@ -22,7 +22,7 @@ from breachflow.core.charter import Charter
 from breachflow.core.concerned import PeopleList, tag
 from breachflow.core.decision import Decision
 from breachflow.core.draft import Draft
-from breachflow.core.drafting_audiences import wanted
+from breachflow.core.drafting_audiences import draft_name, wanted
 from breachflow.core.drafting_material import material
 from breachflow.core.event import SecurityEvent
 from breachflow.core.identity import case_id, event_identity
@@ -72,8 +72,8 @@ class Contended(Exception):  # noqa: N818 - named for what happened, as the fiel
 class Desk(Protocol):
     """Where drafts are laid down; the embedded default is a folder."""
 
-    def lay(self, case: str, name: str, content: bytes) -> str:
-        """Keep this draft, replacing an older one of that name; return where it lies."""
+    def lay(self, case: str, drafts: Sequence[tuple[str, bytes]]) -> list[str]:
+        """Keep these drafts, each by its name, replacing older ones; return where each of them lies."""
 
     def clear(self, case: str) -> None:
         """Remove the drafts of a case."""
@@ -444,9 +444,10 @@ class Workflow:
             # Nor may it keep the other cases' drafts from the people who wait for them.
             self._stumble("draft", case, case.material, fault)
             return None
+        paths = desk.lay(case.id, [(name, content) for _, name, content in rendered])
         return [
-            replace(draft, path=desk.lay(case.id, name, content), sha256=hashlib.sha256(content).hexdigest())
-            for draft, name, content in rendered
+            replace(draft, path=path, sha256=hashlib.sha256(content).hexdigest())
+            for (draft, _, content), path in zip(rendered, paths, strict=True)
         ]
 
     def _rendered(self, case: Case) -> Iterator[tuple[Draft, str, bytes]]:
@@ -454,15 +455,12 @@ class Workflow:
         for part in case.parts:
             answer = assessed(case, part, self.charter, flips=True)
             made = material(case, part, self.charter.organisation, answer, now)
-            for audience, lang, form in wanted(made, self.charter.organisation.languages):
-                draft = self.renderer.draft(
-                    audience, case, part, self.charter.organisation, answer, now, lang=lang, format=form
-                )
+            asked = wanted(made, self.charter.organisation.languages)
+            drafts = self.renderer.drafts(case, part, self.charter.organisation, answer, now, asked)
+            for (audience, lang, form), draft in zip(asked, drafts, strict=True):
                 if draft.fallback_reason:
                     log.warning("template", reason=draft.fallback_reason)
-                # One controller can have a part for each of several processings.
-                several = sum(other.controller == part.controller for other in case.parts) > 1
-                name = "-".join(filter(None, (audience, part.controller, part.processing if several else None)))
+                name = draft_name(audience, part, case.parts)
                 kept = Draft(
                     case=case.id, controller=part.controller, audience=audience, lang=lang, format=form,
                     version=case.version, sha256="", at=now,

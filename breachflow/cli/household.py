@@ -42,7 +42,7 @@ def init_command(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def check_command(ctx: click.Context, as_json: bool) -> int:
     """Check the organisation file and its own templates, naming file and line. Exit 2 on an error; warnings go on."""
-    from breachflow.rendering import Renderer
+    from breachflow.rendering.templates import Templates
     from breachflow.settings.environment import strangers
     from breachflow.settings.organisation_file import check
 
@@ -56,7 +56,7 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
         else:
             place = f"{settings.organisation}:{finding.line}" if finding.line else str(settings.organisation)
             say(f"{place}: {finding.level}: {finding.key + ': ' if finding.key else ''}{finding.sentence}")
-    templates = Renderer(overrides=settings.home / "templates").broken()
+    templates = Templates(settings.home / "templates").broken()
     for fault in templates:
         # The shipped template is used meanwhile: nothing is delayed, and the exit code stays that of the file.
         sentence = f"{fault.why}; the shipped template is used." if fault.fatal else f"{fault.why}."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from breachflow.doctor.probe import Said, ok, problem, warning
 from breachflow.rendering import Renderer
@@ -18,7 +18,8 @@ from breachflow.settings.home import KEY_FILE
 if TYPE_CHECKING:
     from breachflow.core.assessment import Assessment
     from breachflow.core.case import Case, Notice, Part
-    from breachflow.core.organisation import Organisation, Person
+    from breachflow.core.drafting_material import Kind
+    from breachflow.core.organisation import Lang, Organisation, Person
     from breachflow.rendering.renderer import Mail, Rendered
     from breachflow.settings.environment import Settings
 
@@ -122,7 +123,7 @@ def templates(settings: Settings, now: Callable[[], datetime]) -> Iterator[Said]
     from breachflow.workflow import Workflow
 
     renderer = _Listening(settings.home / "templates")
-    faults = renderer.faults()
+    faults = renderer.templates.faults()
     # A database of its own: nothing of the example may reach the real one.
     with (
         TemporaryDirectory(prefix="breachflow-doctor-") as folder,
@@ -132,7 +133,7 @@ def templates(settings: Settings, now: Callable[[], datetime]) -> Iterator[Said]
     for said in dict.fromkeys([*faults, *renderer.reasons]):
         yield problem(f"{said}; mend it, or remove it.")
     if not faults and not renderer.reasons:
-        own = len(renderer.own())
+        own = len(renderer.templates.own())
         yield ok(f"every template compiles{f', {own} of your own among them' if own else ''}.")
 
 
@@ -151,13 +152,13 @@ class _Listening(Renderer):
         self._note(mail.fallback_reason)
         return mail
 
-    def draft(
-        self, audience: str, case: Case, part: Part, organisation: Organisation, answer: Assessment, now: datetime,
-        **how: Any,
-    ) -> Rendered:  # fmt: skip
-        draft = super().draft(audience, case, part, organisation, answer, now, **how)
-        self._note(draft.fallback_reason)
-        return draft
+    def drafts(
+        self, case: Case, part: Part, organisation: Organisation, answer: Assessment, now: datetime,
+        wanted: Iterable[tuple[str, Lang, str]], kind: Kind | None = None,
+    ) -> Iterator[Rendered]:  # fmt: skip
+        for draft in super().drafts(case, part, organisation, answer, now, wanted, kind):
+            self._note(draft.fallback_reason)
+            yield draft
 
     def _note(self, reason: str | None) -> None:
         if reason is not None:

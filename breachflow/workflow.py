@@ -30,7 +30,7 @@ from breachflow.core.organisation import Person
 from breachflow.core.parts import assessed
 from breachflow.core.signal import signals
 from breachflow.delivery import Deferred, Gone, Hook, Refused, Route, Sent, backoff, compose, message_id
-from breachflow.formats import Reading, read
+from breachflow.formats import Readers, Reading, read
 from breachflow.meter import Meter
 from breachflow.rendering import Mail, Renderer
 from breachflow.store import Store
@@ -92,6 +92,7 @@ class Workflow:
         desk: Desk | None = None,
         meter: Meter | None = None,
         hooks: Sequence[Hook] = (),
+        readers: Readers | None = None,
     ) -> None:
         self.store = store
         self.charter = charter
@@ -100,6 +101,7 @@ class Workflow:
         self.route = route
         self.desk = desk
         self.meter = meter or Meter()
+        self.readers = readers or Readers()
         self.hooks = tuple(hooks)
         # Whatever this workflow commits owes its signals to these addresses, in the same transaction.
         store.hooks = tuple(hook.name for hook in self.hooks)
@@ -388,7 +390,7 @@ class Workflow:
                 f"{self.charter.policy.screening.keep_days} days); report what is known with `breachflow report`."
             )
         for form in (None, row.format):
-            for reading in read(raw, format=form, received_at=row.received_at):
+            for reading in self.readers.read(raw, format=form, received_at=row.received_at):
                 event = reading.event
                 if event is not None and event_identity(event.source, event.id) == row.identity:
                     return event, raw

@@ -100,5 +100,5 @@ def _told(workflow: Workflow, case: Case, row: EventRow) -> Told:
                 detected_at=row.detected_at, format=row.format, disposition="attached", because=row.because, raw=raw,
                 case=case.id, revision=row.revision,
             )  # fmt: skip
-            return Told(reading.event, received)
+            return Told(workflow.pseudonymised(reading.event), received)
     raise IllegalMove(f"{case.id}: one of its events cannot be read any more as it was then; it cannot be parted.")

@@ -28,6 +28,7 @@ from breachflow.core.identity import case_id, event_identity
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, respelt, taken_in, tallied
 from breachflow.core.organisation import Person
 from breachflow.core.parts import assessed
+from breachflow.core.pseudonym import pseudonymised
 from breachflow.core.signal import signals
 from breachflow.delivery import Deferred, Gone, Hook, Refused, Route, Sent, backoff, compose, message_id
 from breachflow.formats import Readers, Reading, read
@@ -171,6 +172,10 @@ class Workflow:
             except Collision:
                 continue
         raise Contended(f"event {ident[:32]}: changed {ATTEMPTS} times while it was being opened; try again.")
+
+    def pseudonymised(self, event: SecurityEvent) -> SecurityEvent:
+        """Return the event as it may be kept and shown: its users as pseudonyms under this installation's key."""
+        return pseudonymised(event, self.store.pseudonym_key()) if event.users else event
 
     def erase(self, case: str, by: str, reason: str) -> Change:
         """Erase the content of a closed case now. Raises `IllegalMove` where it is open, on hold or erased."""
@@ -337,7 +342,9 @@ class Workflow:
 
     def _take_in(self, records: Sequence[Record], positions: Sequence[Position]) -> tuple[Fate, ...]:
         now = self.now()
-        arrivals = [arrival(r.reading.event, r.reading.raw) for r in records if r.reading.event is not None]
+        arrivals = [
+            arrival(self.pseudonymised(r.reading.event), r.reading.raw) for r in records if r.reading.event is not None
+        ]
         dead = [
             DeadLetter(at=now, reason=r.reading.error or "", origin=r.origin, raw=r.reading.raw)
             for r in records
@@ -393,7 +400,7 @@ class Workflow:
             for reading in self.readers.read(raw, format=form, received_at=row.received_at):
                 event = reading.event
                 if event is not None and event_identity(event.source, event.id) == row.identity:
-                    return event, raw
+                    return self.pseudonymised(event), raw
         raise IllegalMove(
             f"event {ident}: its content is no longer read as the event it was; report it with `breachflow report`."
         )

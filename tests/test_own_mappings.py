@@ -175,6 +175,15 @@ def test_the_settings_of_a_format_may_name_a_mapping_of_ones_own(home, run):
     assert run("check")[1].count(": error: ") == 1
 
 
+def test_a_topic_whose_format_is_none_is_an_error(home, run, monkeypatch):
+    """Everything on it would be quarantined."""
+    monkeypatch.setenv("BREACHFLOW_EVENT_TOPICS", "alarms=acme-alarm,findings=ocsf-event")
+    code, out, _ = run("check")
+    assert (code, "'acme-alarm' is the format of a topic, and no format is called so" in out) == (2, True)
+    put(home, "acme-alarm.toml", MAPPING)
+    assert run("check")[0] == 0
+
+
 FAULTS = {
     "no TOML": (b'name = "x"\nkeys = [', 2, "", "not TOML"),
     "no UTF-8": (b"\xff\xfe", None, "", "not UTF-8"),

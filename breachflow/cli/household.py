@@ -87,7 +87,8 @@ def _mappings(settings: Settings, *, usable: bool) -> list[Fault]:
     from breachflow.settings import mappings
 
     organisation = assembly.charter(settings).organisation if usable else None
-    return mappings.check(organisation, settings.organisation)
+    topics = [topic.format for topic in settings.event_topics if topic.format is not None]
+    return mappings.check(organisation, settings.organisation, topics)
 
 
 def _routes(settings: Settings) -> list[Finding]:

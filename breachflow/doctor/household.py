@@ -65,7 +65,8 @@ def mappings(settings: Settings) -> Iterator[Said]:
         organisation: Organisation | None = load(settings.organisation)
     except SettingsError:
         organisation = None  # Said by its own probe.
-    faults = check(organisation, settings.organisation)
+    topics = [topic.format for topic in settings.event_topics if topic.format is not None]
+    faults = check(organisation, settings.organisation, topics)
     if faults:
         first = faults[0]
         place = f"{first.file.name}, line {first.line}" if first.line else first.file.name

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path as File
 from typing import Any
 
@@ -19,8 +18,8 @@ from breachflow.core.organisation import Organisation
 from breachflow.formats import Format, MappingError, Readers, load_mapping, names
 from breachflow.formats.mapping import NAME
 from breachflow.formats.mapping import Mapping as MappingFile
+from breachflow.formats.payload import AUTO
 from breachflow.formats.readers import WITH_OFFSET
-from breachflow.settings import shape
 from breachflow.settings.errors import SettingsError
 from breachflow.settings.organisation_file import keyed
 from breachflow.settings.toml_lines import Path, line, lines
@@ -55,12 +54,19 @@ def readers(organisation: Organisation, file: File) -> tuple[Readers, tuple[Faul
     return Readers(own=own, zones=zones, broken=broken), faults
 
 
-def check(organisation: Organisation | None, file: File) -> list[Fault]:
-    """Everything wrong with the mappings, and with the settings of formats, which name the shipped ones or these."""
+def check(organisation: Organisation | None, file: File, topics: Iterable[str] = ()) -> list[Fault]:
+    """Everything wrong with the mappings, and with what names a format: the shipped ones' names and these.
+
+    `topics` are the formats that the setting of topics names.
+    """
     own, faults = _folder(file.parent / FOLDER)
     found = list(faults)
+    every = {*names(), *(known.name for known in own), *(fault.name for fault in faults)}
+    for name in topics:
+        if name != AUTO and name not in every:
+            said = f"{name!a} is the format of a topic, and {_nobody(name, every)}"
+            found.append(Fault(file=file, name=name, line=None, key="BREACHFLOW_EVENT_TOPICS", sentence=said))
     if organisation is not None and organisation.formats:
-        every = {*names(), *(known.name for known in own), *(fault.name for fault in faults)}
         known = lines(file.read_text(encoding="utf-8-sig"))
         for name in organisation.formats:
             if sentence := _stranger(name, every):
@@ -91,8 +97,12 @@ def saved(file: File, name: str, content: str) -> File:
 def _stranger(name: str, every: set[str]) -> str | None:
     if name in WITH_OFFSET:
         return f"{name} events state their offset themselves; a zone is never assumed for them. Delete the table."
-    if name in every:
-        return None
+    return None if name in every else _nobody(name, every)
+
+
+def _nobody(name: str, every: set[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, sorted(every), n=1)
     hint = f"; did you mean `{near[0]}`?" if near else f", and no mapping in {FOLDER}/ is."
     return f"no format is called so{hint}"
@@ -135,6 +145,8 @@ def _bytes(path: File) -> bytes:
 
 def _explained(path: File, error: MappingError) -> Iterator[Fault]:
     """Everything that does not fit the form of a mapping, by line and key; else the one thing that was said."""
+    from breachflow.settings import shape
+
     text, raw = "", dict[str, Any]()
     with suppress(OSError, ValueError, RecursionError):
         text = _bytes(path).decode()

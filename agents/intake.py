@@ -19,7 +19,7 @@ from breachflow.agents.course import Course, Place
 from breachflow.agents.figures import Figures
 from breachflow.agents.ledger import Fetched, position
 from breachflow.agents.transport import Batch
-from breachflow.formats import Reading, read
+from breachflow.formats import Readers, Reading
 from breachflow.store import Position
 from breachflow.workflow import Record, Workflow
 
@@ -133,7 +133,7 @@ class Events:
     def __call__(self, workflow: Workflow, batch: Batch, group: str) -> int:
         """Take in a batch; the ledger moves with its last records."""
         count, chunk = 0, list[Record]()
-        for record in self._records(batch, workflow.now()):
+        for record in self._records(batch, workflow.now(), workflow.readers):
             if len(chunk) >= CHUNK:
                 workflow.take_in(chunk)
                 chunk = []
@@ -142,7 +142,7 @@ class Events:
         workflow.take_in(chunk, (position(group, batch.records[-1]),))
         return count
 
-    def _records(self, batch: Batch, received_at: datetime) -> Iterator[Record]:
+    def _records(self, batch: Batch, received_at: datetime, readers: Readers) -> Iterator[Record]:
         form = self._formats.get(batch.place.topic)
         for message in batch.records:
             origin = origin_of(message)
@@ -151,7 +151,7 @@ class Events:
                 yield Record(Reading(raw=b"", error=TOMBSTONE), origin)
                 continue
             headers = dict(message.headers)
-            readings = read(message.value, format=form, received_at=received_at, headers=headers)
+            readings = readers.read(message.value, format=form, received_at=received_at, headers=headers)
             for number, reading in enumerate(readings, 1):
                 yield Record(reading, origin if len(readings) == 1 else f"{origin} record {number}")
 

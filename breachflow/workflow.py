@@ -29,9 +29,10 @@ from breachflow.core.identity import case_id, event_identity
 from breachflow.core.intake import Arrival, Fate, Known, Outcome, Tally, arrival, respelt, taken_in, tallied
 from breachflow.core.organisation import Person
 from breachflow.core.parts import assessed
+from breachflow.core.pseudonym import pseudonymised
 from breachflow.core.signal import signals
 from breachflow.delivery import Deferred, Gone, Hook, Refused, Route, Sent, backoff, compose, message_id
-from breachflow.formats import Reading, read
+from breachflow.formats import Readers, Reading, read
 from breachflow.meter import Meter
 from breachflow.rendering import Mail, Renderer
 from breachflow.store import Store
@@ -93,6 +94,7 @@ class Workflow:
         desk: Desk | None = None,
         meter: Meter | None = None,
         hooks: Sequence[Hook] = (),
+        readers: Readers | None = None,
     ) -> None:
         self.store = store
         self.charter = charter
@@ -101,6 +103,7 @@ class Workflow:
         self.route = route
         self.desk = desk
         self.meter = meter or Meter()
+        self.readers = readers or Readers()
         self.hooks = tuple(hooks)
         # Whatever this workflow commits owes its signals to these addresses, in the same transaction.
         store.hooks = tuple(hook.name for hook in self.hooks)
@@ -170,6 +173,10 @@ class Workflow:
             except Collision:
                 continue
         raise Contended(f"event {ident[:32]}: changed {ATTEMPTS} times while it was being opened; try again.")
+
+    def pseudonymised(self, event: SecurityEvent) -> SecurityEvent:
+        """Return the event as it may be kept and shown: its users as pseudonyms under this installation's key."""
+        return pseudonymised(event, self.store.pseudonym_key()) if event.users else event
 
     def erase(self, case: str, by: str, reason: str) -> Change:
         """Erase the content of a closed case now, and its lists of people.
@@ -351,7 +358,9 @@ class Workflow:
 
     def _take_in(self, records: Sequence[Record], positions: Sequence[Position]) -> tuple[Fate, ...]:
         now = self.now()
-        arrivals = [arrival(r.reading.event, r.reading.raw) for r in records if r.reading.event is not None]
+        arrivals = [
+            arrival(self.pseudonymised(r.reading.event), r.reading.raw) for r in records if r.reading.event is not None
+        ]
         dead = [
             DeadLetter(at=now, reason=r.reading.error or "", origin=r.origin, raw=r.reading.raw)
             for r in records
@@ -404,10 +413,10 @@ class Workflow:
                 f"{self.charter.policy.screening.keep_days} days); report what is known with `breachflow report`."
             )
         for form in (None, row.format):
-            for reading in read(raw, format=form, received_at=row.received_at):
+            for reading in self.readers.read(raw, format=form, received_at=row.received_at):
                 event = reading.event
                 if event is not None and event_identity(event.source, event.id) == row.identity:
-                    return event, raw
+                    return self.pseudonymised(event), raw
         raise IllegalMove(
             f"event {ident}: its content is no longer read as the event it was; report it with `breachflow report`."
         )

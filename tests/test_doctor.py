@@ -93,8 +93,8 @@ def test_in_a_fresh_home_all_is_well(doctor):
     assert code == 0
     assert set(levels(found).values()) == {"ok"}, found
     assert list(found) == [
-        "configuration", "organisation", "key", "disk", "law", "templates", "database", "clock", "ticks", "mails",
-        "cases", "dead letters", "mail folder",
+        "configuration", "organisation", "mappings", "key", "disk", "law", "templates", "database", "clock", "ticks",
+        "mails", "cases", "dead letters", "mail folder",
     ]  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_people_read_one_line_each(doctor, capsys):
     capsys.readouterr()
     assert doctor.run("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert lines[-1] == f"ok       mail folder: mails can be laid in {doctor.home / 'outbox'}."
 
 

@@ -33,6 +33,7 @@ def examine(
     """
     yield from probed("configuration", lambda: household.configuration(settings, strangers), seconds)
     yield from probed("organisation", lambda: household.organisation(settings), seconds)
+    yield from probed("mappings", lambda: household.mappings(settings), seconds)
     yield from probed("key", lambda: household.key_file(settings, keys), seconds)
     yield from probed("disk", lambda: household.disk(settings), seconds)
     yield from probed("law", lambda: household.law(settings, now), seconds)

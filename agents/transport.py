@@ -193,6 +193,11 @@ class Consumer(driver.Consumer):
             await within(HAND_OVER_SECONDS, self._thread.call_thread(self._thread.hint, told))
         except (KafkaError, TimeoutError) as problem:
             log.debug("not handed over", problem=type(problem).__name__)
+        except asyncio.CancelledError:
+            # The consumer's own, on its thread, where it ends while it is told: ours is to be obeyed, that one is not.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            log.debug("not handed over", problem="the consumer has ended")
 
     async def ends(self) -> dict[Place, tuple[int, int]]:
         """Return of each partition of ours which offset is fetched next, and where it ends now.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 UNFIT = re.compile(r"[^A-Za-z0-9._@+-]+")
@@ -19,27 +21,35 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def lay(self, case: str, name: str, content: bytes) -> str:
-        """Keep this draft, replacing an older one of that name; return the path where it lies, on disk for good."""
+    def lay(self, case: str, drafts: Sequence[tuple[str, bytes]]) -> list[str]:
+        """Keep these drafts, each by its name, replacing older ones; return their paths. They are on disk for good."""
         folder = self.root / file_name(case)
+        new = not folder.is_dir()
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # The mode holds for the last folder of a path only.
         folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / file_name(name)
+        paths = [folder / file_name(name) for name, _ in drafts]
         # One half-written name per process and thread: two that draft the same case never write into one file.
-        half = folder / f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}"
-        try:
-            half.touch(mode=0o600, exist_ok=False)
-            with half.open("wb") as file:
+        mark = f"{os.getpid()}-{os.urandom(4).hex()}"
+        halves = [folder / f".{path.name}.{mark}-{number}" for number, path in enumerate(paths)]
+        with ExitStack() as left:
+            files = []
+            for half, (_, content) in zip(halves, drafts, strict=True):
+                half.touch(mode=0o600, exist_ok=False)
+                left.callback(half.unlink, missing_ok=True)
+                file = left.enter_context(half.open("wb"))
                 file.write(content)
                 file.flush()
-                # The database will say that this draft was laid; a power cut must not make that untrue.
+                files.append(file)
+            # The database will say that these drafts were laid; a power cut must not make that untrue. All are written
+            # by now, so that the first of them waits for the disk and the others hardly do.
+            for file in files:
                 os.fsync(file.fileno())
-            half.replace(path)
-        except BaseException:
-            half.unlink(missing_ok=True)
-            raise
+            for half, path in zip(halves, paths, strict=True):
+                half.replace(path)
         _remember(folder)
-        return str(path)
+        if new:
+            _remember(self.root)
+        return [str(path) for path in paths]
 
     def clear(self, case: str) -> None:
         """Remove the drafts of a case; where there are none, nothing happens."""

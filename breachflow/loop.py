@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from breachflow.formats import names
 from breachflow.inbox import Inbox
 from breachflow.ingest import ingest
 from breachflow.meter import Meter
@@ -47,6 +48,7 @@ STOP_WITHIN = 12.0  # Seconds from the signal until nobody is waited for; the la
 END_BY = 18.0  # Seconds from the signal until the process is ended, whatever it is waiting for then.
 FORGET_SECONDS = 600.0  # What is due for erasure is counted in days: ten minutes more are none.
 LOOK_SECONDS = 0.5  # How often the drop folder is looked at.
+DRAFT_SECONDS = 0.2  # Longest wait before a case is drafted, whichever process opened it: a draft is there in a second.
 VITAL = ("clock", "mails", "http")  # Duties that take the process down with them where they stand still.
 
 log = structlog.get_logger("breachflow")
@@ -147,6 +149,7 @@ def serve(
     metrics: Address | None = None,
     meter: Meter | None = None,
     seal: Seal | None = None,
+    formats: Callable[[], Sequence[str]] = names,
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code: 0 after a signal or one pass, 1 where a duty stands still.
 
@@ -154,7 +157,7 @@ def serve(
     what SendGrid reports about mails needs an address and its `seal`; its timestamps are held against `clock`. `once`
     takes in what lies in the folder, ticks, drafts, delivers, posts, and returns; a database that is away then raises
     `Unavailable`. Raises `CannotListen` where the address is taken, `SettingsError` where that of `metrics` is.
-    `meter` is the one that the workflows count with.
+    `meter` is the one that the workflows count with; `formats` names what a request may call its body.
     """
     os.umask(0o077)
     if once:
@@ -169,7 +172,9 @@ def serve(
         _rehearse(make_workflow, beat, stopping, meter)
         duties += _duties(make_workflow, home, beat, stopping, intake=intake)
         token = token if intake else None
-        door = _door(make_workflow, http, token, duties, stopping, seal, clock) if http and (token or seal) else None
+        door = None
+        if http and (token or seal):
+            door = _door(make_workflow, http, token, duties, stopping, seal, clock, formats)
         if door is not None:
             door.open()
         for duty in duties:
@@ -268,7 +273,9 @@ def _duties(
         Duty("clock", lambda workflow, asked: workflow.tick(asked), beat, make_workflow, stopping),
         Duty("mails", lambda workflow, asked: workflow.deliver(asked), beat, make_workflow, stopping),
         Duty("webhooks", lambda workflow, asked: workflow.post(asked), beat, make_workflow, stopping),
-        Duty("drafts", lambda workflow, asked: workflow.draft(asked), beat, make_workflow, stopping),
+        Duty(
+            "drafts", lambda workflow, asked: workflow.draft(asked), min(beat, DRAFT_SECONDS), make_workflow, stopping
+        ),
     ]
     # On a connection and thread of its own: a list of 100,000 holds up no mail to the DPO.
     duties.append(Duty("people", _Sender().beat, beat, make_workflow, stopping))
@@ -296,14 +303,16 @@ def _door(
     stopping: threading.Event,
     seal: Seal | None,
     clock_of: Callable[[], datetime] | None,
+    formats: Callable[[], Sequence[str]],
 ) -> Door:
     from breachflow.intake_http import Door
 
     taking = Duty("http", lambda workflow, _: door.take(workflow), 0.0, make_workflow, stopping)
     clock = duties[0]
     door = Door(
-        http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away, seal=seal, clock=clock_of
-    )
+        http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away, seal=seal, clock=clock_of,
+        formats=formats,
+    )  # fmt: skip
     duties.append(taking)
     return door
 

@@ -120,7 +120,7 @@ def test_a_case_that_we_stumble_over_does_not_stop_the_clocks_of_the_others(stor
 
 def test_a_case_that_cannot_be_drafted_keeps_no_draft_from_the_others(story, monkeypatch, tmp_path):
     """The other case's drafts are on the desk; this one's come when it can be rendered."""
-    stumble_over(monkeypatch, Renderer, "draft", lambda _, __, case, *___: case.title == "bad")
+    stumble_over(monkeypatch, Renderer, "drafts", lambda _, case, *__: case.title == "bad")
     with structlog.testing.capture_logs() as lines:
         story.event(title="bad")
         story.event(title="good")

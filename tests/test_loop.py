@@ -427,9 +427,10 @@ def test_the_newest_draft_replaces_the_older_one_whole(tmp_path):
     """A person who opens the draft sees one or the other, never half of one; nothing else lies about."""
     desk = Folder(tmp_path)
 
-    assert desk.lay("BF-1", "cnil-group.fr.html", b"old") == desk.lay("BF-1", "cnil-group.fr.html", b"new")
+    old, new = ([("cnil-group.fr.html", content), ("people-group.fr.html", content)] for content in (b"old", b"new"))
+    assert desk.lay("BF-1", old) == desk.lay("BF-1", new)
 
-    assert names(tmp_path / "BF-1") == ["cnil-group.fr.html"]
+    assert names(tmp_path / "BF-1") == ["cnil-group.fr.html", "people-group.fr.html"]
     assert (tmp_path / "BF-1" / "cnil-group.fr.html").read_bytes() == b"new"
 
 
@@ -438,7 +439,7 @@ def test_the_newest_draft_replaces_the_older_one_whole(tmp_path):
 )
 def test_no_controller_leads_out_of_the_folder(tmp_path, controller):
     """An event may name its controller, and so a stranger may; the draft stays on the desk."""
-    path = Path(Folder(tmp_path).lay("BF-1", f"cnil-{controller}.fr.html", b"x"))
+    path = Path(*Folder(tmp_path).lay("BF-1", [(f"cnil-{controller}.fr.html", b"x")]))
 
     assert path.parent == tmp_path / "BF-1"
     assert path.suffix == ".html"

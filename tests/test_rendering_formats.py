@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from breachflow.rendering import MissingExtra, Renderer
 from breachflow.rendering.blocks import parsed
 from breachflow.rendering.inert import inert
+from breachflow.rendering.templates import Templates
 
 HOSTILE = (
     "Subject: x\r\nBcc: a@b.example\n# <script>alert(1)</script> {{ 7*7 }} {% raise %} \u202egnp.exe =1+1 | row | #let x"
@@ -166,13 +167,13 @@ def test_templates_of_ones_own_are_compiled_before_they_are_needed(own):
     (own / "fr" / "sms.md.j2").write_bytes(b"\xff\xfe")
     (own / "fr" / "peopel.md.j2").write_text("# Bonjour\n")
     (own / "fr" / "dpo.md.j2").write_text("# Fiche\n{{ sheet.case.id }}\n")
-    found = {fault.path.name: fault for fault in Renderer(overrides=own).broken()}
+    found = {fault.path.name: fault for fault in Templates(own).broken()}
     assert set(found) == {"people.md.j2", "sms.md.j2", "peopel.md.j2"}
     assert found["people.md.j2"].line == 3
     assert found["people.md.j2"].path == own / "fr" / "people.md.j2"
     assert "UTF-8" in found["sms.md.j2"].why
     assert not found["peopel.md.j2"].fatal
-    assert Renderer(overrides=own / "none").broken() == Renderer().broken() == []
+    assert Templates(own / "none").broken() == Templates().broken() == []
 
 
 @pytest.mark.parametrize("audience", sorted(set(AUDIENCES) - {"cnil", "edpb"}))

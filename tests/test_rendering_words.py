@@ -129,4 +129,4 @@ def test_the_page_needs_nothing_from_the_machine():
         env=os.environ | {"HOME": "/nonexistent", "FONTCONFIG_FILE": "/nonexistent"},
     )  # fmt: skip
     assert run.stdout == b"%PDF-"
-    assert RENDERER.overrides is None
+    assert RENDERER.templates.overrides is None

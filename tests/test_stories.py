@@ -359,6 +359,9 @@ def test_a_client_that_is_no_controller_of_ours_keeps_its_own_clock(story, turne
     regimes = {clock.regime for clock in story.case.clocks if clock.stop is None}
     assert {"gdpr-art33", "gdpr-art33-2", "gdpr-art34"} <= regimes
     assert {part.proposal.notify_controllers for part in story.case.parts} == {True, False}
+    story.beat()
+    drafts = story.store.drafts(story.case.id)
+    assert len({draft.path for draft in drafts}) == len(drafts), "no draft of one part takes another one's place"
 
 
 def test_what_a_scope_says_is_not_lost_with_a_misspelt_controller(story):

@@ -103,6 +103,11 @@ def worksheet(
     )
 
 
+def addressed(sheet: Worksheet, audience: str) -> Worksheet:
+    """Return the worksheet as the draft for another audience states it."""
+    return replace(sheet, audience=audience, proposed=proposed(audience, sheet))
+
+
 def _changes(made: Material) -> tuple[Changed, ...]:
     """What became known or was corrected since the last filing, in the form's order, each field once."""
     if made.latest is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+from breachflow.core.case import Part
 from breachflow.core.clock import attacked
 from breachflow.core.drafting_material import Material
 from breachflow.core.organisation import Lang
@@ -75,6 +76,17 @@ def wanted(made: Material, languages: Sequence[Lang]) -> list[tuple[Audience, La
     occasional: tuple[Audience, ...] = ("public", "recipient", "processor", "police", "acpr")
     drafts += [(audience, languages[0], "html") for audience in occasional if proposed(audience, made)]
     return [*drafts, ("edpb", languages[0], "json")]
+
+
+def draft_name(audience: str, part: Part, parts: Sequence[Part]) -> str:
+    """Return the name of a part's draft: no other part of the case has the same one for that audience.
+
+    One controller can have a part for each of several processings, and for each client of a processor.
+    """
+    same = [other for other in parts if other.controller == part.controller]
+    processing = part.processing if len(same) > 1 else None
+    scope = part.scope if sum(other.processing == part.processing for other in same) > 1 else None
+    return "-".join(filter(None, (audience, part.controller, processing, scope)))
 
 
 def went_astray(made: Material) -> bool:

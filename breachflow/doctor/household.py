@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from breachflow.doctor.probe import Said, ok, problem, warning
 from breachflow.rendering import Renderer
@@ -18,7 +18,8 @@ from breachflow.settings.home import KEY_FILE
 if TYPE_CHECKING:
     from breachflow.core.assessment import Assessment
     from breachflow.core.case import Case, Notice, Part
-    from breachflow.core.organisation import Organisation, Person
+    from breachflow.core.drafting_material import Kind
+    from breachflow.core.organisation import Lang, Organisation, Person
     from breachflow.rendering.renderer import Mail, Rendered
     from breachflow.settings.environment import Settings
 
@@ -56,9 +57,37 @@ def organisation(settings: Settings) -> Iterator[Said]:
         yield ok(f"{settings.organisation} can be used.")
 
 
-def key_file(settings: Settings, key: Callable[[], bytes]) -> Iterator[Said]:
+def mappings(settings: Settings) -> Iterator[Said]:
+    """The organisation's own mappings, and its settings of formats."""
+    from breachflow.settings.mappings import FOLDER, check
+    from breachflow.settings.organisation_file import load
+
+    try:
+        organisation: Organisation | None = load(settings.organisation)
+    except SettingsError:
+        organisation = None  # Said by its own probe.
+    topics = [topic.format for topic in settings.event_topics if topic.format is not None]
+    faults = check(organisation, settings.organisation, topics)
+    if faults:
+        first = faults[0]
+        place = f"{first.file.name}, line {first.line}" if first.line else first.file.name
+        more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+        yield problem(
+            f"{place}: {first.sentence}{more} What it would read is kept as dead letters: `breachflow check`, then "
+            "`breachflow deadletters retry`."
+        )
+    else:
+        yield ok(f"every mapping in {settings.organisation.parent / FOLDER} can be used.")
+
+
+def key_file(settings: Settings, keys: Callable[[], list[bytes]]) -> Iterator[Said]:
     """The master key and who can read it, and the files beside it."""
-    key()  # Refuses a key that others can read.
+    # Refuses a key that others can read.
+    if len(keys()) > 1:
+        yield warning(
+            "a change of the master key was interrupted: nothing is lost, one of both files fits; "
+            "`breachflow keys rotate` ends it."
+        )
     open_to_others = [
         path.name
         for path in (settings.home, settings.home / "breachflow.db", settings.home / "drafts", settings.home / "outbox")
@@ -117,7 +146,7 @@ def templates(settings: Settings, now: Callable[[], datetime]) -> Iterator[Said]
     from breachflow.workflow import Workflow
 
     renderer = _Listening(settings.home / "templates")
-    faults = renderer.faults()
+    faults = renderer.templates.faults()
     # A database of its own: nothing of the example may reach the real one.
     with (
         TemporaryDirectory(prefix="breachflow-doctor-") as folder,
@@ -127,7 +156,7 @@ def templates(settings: Settings, now: Callable[[], datetime]) -> Iterator[Said]
     for said in dict.fromkeys([*faults, *renderer.reasons]):
         yield problem(f"{said}; mend it, or remove it.")
     if not faults and not renderer.reasons:
-        own = len(renderer.own())
+        own = len(renderer.templates.own())
         yield ok(f"every template compiles{f', {own} of your own among them' if own else ''}.")
 
 
@@ -146,13 +175,13 @@ class _Listening(Renderer):
         self._note(mail.fallback_reason)
         return mail
 
-    def draft(
-        self, audience: str, case: Case, part: Part, organisation: Organisation, answer: Assessment, now: datetime,
-        **how: Any,
-    ) -> Rendered:  # fmt: skip
-        draft = super().draft(audience, case, part, organisation, answer, now, **how)
-        self._note(draft.fallback_reason)
-        return draft
+    def drafts(
+        self, case: Case, part: Part, organisation: Organisation, answer: Assessment, now: datetime,
+        wanted: Iterable[tuple[str, Lang, str]], kind: Kind | None = None,
+    ) -> Iterator[Rendered]:  # fmt: skip
+        for draft in super().drafts(case, part, organisation, answer, now, wanted, kind):
+            self._note(draft.fallback_reason)
+            yield draft
 
     def _note(self, reason: str | None) -> None:
         if reason is not None:

@@ -23,10 +23,13 @@ def inert(value: Any) -> Any:
     """Return a value so that it can begin no line, no block and no cell of its own."""
     if not isinstance(value, str):
         return value
-    line = "".join(" " if character in BREAKS else character for character in value)
-    kept = "".join(
-        character for character in line if character == BAR or unicodedata.category(character) not in UNPRINTABLE
-    )
+    kept = value
+    # Nearly every value is one line of plain words, and is not taken apart.
+    if not value.replace("\u00a0", " ").replace("\u202f", " ").isprintable():
+        line = "".join(" " if character in BREAKS else character for character in value)
+        kept = "".join(
+            character for character in line if character == BAR or unicodedata.category(character) not in UNPRINTABLE
+        )
     kept = kept.replace("|", BAR)
     if len(kept) > LONGEST:
         kept = kept[: LONGEST - 1] + "…"

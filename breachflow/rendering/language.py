@@ -120,17 +120,25 @@ def listed(items: Iterable[str], lang: Lang) -> str:
     return f"{', '.join(words[:-1])} {'et' if lang == 'fr' else 'and'} {words[-1]}"
 
 
+APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
+TELEPHONE = re.compile(r"\+?\d+(?: \d{1,3}){3,}")
+HIGH, COLON = re.compile(r"[ \u00a0]([;!?])"), re.compile(r"[ \u00a0]:(?!\S)")
+OPENING, CLOSING = re.compile(r"«[ \u00a0]?"), re.compile(r"[ \u00a0]?»")
+SECTION, NUMBERED = re.compile(r" (?=§)"), re.compile(r"(\bn°|\bart\.|§) (?=\d)")
+
+
 def typeset(text: str, lang: Lang) -> str:
     """Return the text with the language's spacing and apostrophes.
 
     French puts fixed spaces before high signs, inside guillemets, after "n°" and "art.", and around "§".
     """
-    text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
+    if "'" in text:
+        text = APOSTROPHE.sub("’", text)
     # A telephone number stays on one line.
-    text = re.sub(r"\+?\d+(?: \d{1,3}){3,}", lambda number: number.group().replace(" ", NBSP), text)
+    text = TELEPHONE.sub(lambda number: number.group().replace(" ", NBSP), text)
     if lang != "fr":
         return text
-    text = re.sub(r"[ \u00a0]([;!?])", NARROW + r"\1", text)
-    text = re.sub(r"[ \u00a0]:(?!\S)", NBSP + ":", text)
-    text = re.sub(r"«[ \u00a0]?", "«" + NBSP, re.sub(r"[ \u00a0]?»", NBSP + "»", text))
-    return re.sub(r"(\bn°|\bart\.|§) (?=\d)", r"\1" + NBSP, re.sub(r" (?=§)", NBSP, text))
+    text = COLON.sub(NBSP + ":", HIGH.sub(NARROW + r"\1", text))
+    if "«" in text or "»" in text:
+        text = OPENING.sub("«" + NBSP, CLOSING.sub(NBSP + "»", text))
+    return NUMBERED.sub(r"\1" + NBSP, SECTION.sub(NBSP, text))

@@ -3,10 +3,11 @@
     python tests/programs/soak.py            BREACHFLOW_SOAK_MINUTES (30), BREACHFLOW_SOAK_RATE (1000)
 
 One event in 100 opens a case, which is drafted and told by mail. Every five seconds the resident memory and the open
-descriptors of both processes are read. The first third is the warm-up: caches fill up to their bounds. The rest is cut
-into ten stretches of equal length; through the medians of these goes the line with the median of all their pairwise
-slopes (Theil and Sen), which a few outliers do not bend. It passes, exit 0, where memory grows by less than 5 % along
-that line, descriptors by less than one, both processes are those that were started, and everything is on record.
+descriptors of both, and of the process that the worker makes, are read. The first third is the warm-up: caches fill up
+to their bounds. The rest is cut into ten stretches of equal length; through the medians of these goes the line with the
+median of all their pairwise slopes (Theil and Sen), which a few outliers do not bend. It passes, exit 0, where memory
+grows by less than 5 % along that line and descriptors by less than one, in every process, where both are those that
+were started, and where everything is on record.
 """
 
 from __future__ import annotations
@@ -74,9 +75,19 @@ def growth(points: Sequence[tuple[float, float]]) -> Growth:
     return Growth(base, base + slope * (STRETCHES - 1))
 
 
-def sample(process: Process, began: float) -> Sample:
+def family(crew: dict[str, Process]) -> dict[str, int]:
+    """Every process by name: those that were started, and those that they have made."""
+    found = {}
+    for name, process in crew.items():
+        found[name] = process.pid
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        found |= {f"{name}/{number}": int(child) for number, child in enumerate(children, 1)}
+    return found
+
+
+def sample(pid: int, began: float) -> Sample:
     """Look at a process. Raises `FileNotFoundError` where it has ended."""
-    proc = Path(f"/proc/{process.pid}")
+    proc = Path(f"/proc/{pid}")
     pages = int((proc / "statm").read_text().split()[1])
     return Sample(time.monotonic() - began, pages * os.sysconf("SC_PAGE_SIZE"), len(list((proc / "fd").iterdir())))
 
@@ -140,19 +151,19 @@ def main() -> int:
 def soak(place: House, postgres: PostgresServer) -> int:
     crew = {"worker": place.start("worker"), "clock": place.start("run", "--no-intake")}
     place.until(lambda: all(one.lines("running") for one in crew.values()), "both run")
-    feed, began = Feed(place), time.monotonic()
-    samples: dict[str, list[Sample]] = {name: [] for name in crew}
-    print("minute   events  behind  connections   " + "   ".join(f"{name}: MB, descriptors" for name in crew))
+    feed, began, processes = Feed(place), time.monotonic(), family(crew)
+    samples: dict[str, list[Sample]] = {name: [] for name in processes}
+    print("minute   events  behind  connections   " + "   ".join(f"{name + ': MB, open':>17}" for name in processes))
     feed.start()
     minute = 0
     while time.monotonic() - began < MINUTES * 60:
         time.sleep(EVERY)
-        for name, process in crew.items():
-            samples[name].append(sample(process, began))
+        for name, pid in processes.items():
+            samples[name].append(sample(pid, began))
         if (time.monotonic() - began) // 60 > minute:
             minute += 1
             last = [found[-1] for found in samples.values()]
-            looks = "   ".join(f"{look.resident / 1e6:17.1f} {look.descriptors:5.0f}" for look in last)
+            looks = "   ".join(f"{look.resident / 1e6:11.1f} {look.descriptors:5.0f}" for look in last)
             print(
                 f"{minute:6} {feed.written:8,} {behind(place, feed):7,} {connections(postgres):12}   {looks}",
                 flush=True,
@@ -200,7 +211,7 @@ def judged(samples: dict[str, list[Sample]], ended: list[str]) -> int:
         well = grown < MEMORY_GROWS and open_.last - open_.first < DESCRIPTORS_GROW
         passed = passed and well
         print(
-            f"{name:8} {memory.first / 1e6:7.1f} to {memory.last / 1e6:7.1f} MB ({grown:+.1%}), "
+            f"{name:9} {memory.first / 1e6:7.1f} to {memory.last / 1e6:7.1f} MB ({grown:+.1%}), "
             f"{open_.first:.0f} to {open_.last:.0f} descriptors: {'flat' if well else 'GROWS'}"
         )
     return 0 if passed else 1

@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint docs docs-check bench long fuzz clean
+.PHONY: demo test lint docs docs-check bench long fuzz soak clean
 
 demo: $(BIN)/breachflow ## a whole story on an example organisation
 	$(BIN)/breachflow demo
@@ -33,6 +33,9 @@ long: $(VENV)/.test-ready ## what takes longer than CI may: 100 kills, 10,000 ho
 
 fuzz: $(VENV)/.test-ready ## the readers under mutated payloads: ten minutes each, one minute a mapping
 	$(BIN)/python tests/fuzz/run.py
+
+soak: $(VENV)/.test-ready ## half an hour at 1,000 events a second: memory and descriptors stay flat
+	$(BIN)/python tests/programs/soak.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from breachflow.agents.clerk import Clerk
+from breachflow.agents.clerk import Clerk, reached
 from breachflow.agents.course import Course, Place
 from breachflow.agents.figures import Figures
 from breachflow.agents.ledger import Fetched, position
 from breachflow.agents.transport import Batch
-from breachflow.formats import Reading, read
+from breachflow.formats import Readers, Reading
 from breachflow.store import Position
 from breachflow.workflow import Record, Workflow
 
@@ -45,14 +45,37 @@ class Seeker(Protocol):
         """The first offset that the broker still has."""
 
 
-class Intake:
-    """What the agents do with their batches, whatever is in them: judged by the course, committed by `take`."""
+class Committer(Protocol):
+    """Who commits batches, and waits where the database is away."""
 
-    def __init__(
-        self, group: str, course: Course, clerk: Clerk, figures: Figures, seeker: Callable[[], Seeker], take: Take
-    ) -> None:
-        self.group, self.course, self.clerk, self.figures = group, course, clerk, figures
-        self._seeker, self._take = seeker, take
+    async def take(self, batch: Batch) -> int:
+        """Commit a batch and how far the topic was read; return how many records it held."""
+
+    async def reach(self) -> None:
+        """Wait until the database is there."""
+
+
+class ByClerk:
+    """A clerk that commits by `take`, on its thread."""
+
+    def __init__(self, clerk: Clerk, take: Take, group: str) -> None:
+        self._clerk, self._take, self._group = clerk, take, group
+
+    async def take(self, batch: Batch) -> int:
+        """Commit a batch and how far the topic was read; return how many records it held."""
+        return await self._clerk.do(lambda workflow: self._take(workflow, batch, self._group))
+
+    async def reach(self) -> None:
+        """Wait until the database is there."""
+        await self._clerk.do(reached)
+
+
+class Intake:
+    """What the agents do with their batches, whatever is in them: judged by the course, then committed."""
+
+    def __init__(self, course: Course, committer: Committer, figures: Figures, seeker: Callable[[], Seeker]) -> None:
+        self.course, self.figures = course, figures
+        self._committer, self._seeker = committer, seeker
 
     async def agent(self, stream: Any) -> None:
         """Consume a stream of batches, for ever. What leaves as an exception ends the process, and loses nothing."""
@@ -67,7 +90,7 @@ class Intake:
             self.figures.stale += 1
             return
         if verdict == "settle":
-            await self.clerk.do(_reachable)
+            await self._committer.reach()
             await self._seeker().settle(place)
             return
         if verdict == "seek":
@@ -77,7 +100,7 @@ class Intake:
             return
         if verdict == "gap":
             await self._gap(place, first)
-        count = await self.clerk.do(lambda workflow: self._take(workflow, batch, self.group))
+        count = await self._committer.take(batch)
         self.course.took(place, batch.records[-1].offset + 1)
         self.figures.batches += 1
         self.figures.records += count
@@ -110,7 +133,7 @@ class Events:
     def __call__(self, workflow: Workflow, batch: Batch, group: str) -> int:
         """Take in a batch; the ledger moves with its last records."""
         count, chunk = 0, list[Record]()
-        for record in self._records(batch, workflow.now()):
+        for record in self._records(batch, workflow.now(), workflow.readers):
             if len(chunk) >= CHUNK:
                 workflow.take_in(chunk)
                 chunk = []
@@ -119,7 +142,7 @@ class Events:
         workflow.take_in(chunk, (position(group, batch.records[-1]),))
         return count
 
-    def _records(self, batch: Batch, received_at: datetime) -> Iterator[Record]:
+    def _records(self, batch: Batch, received_at: datetime, readers: Readers) -> Iterator[Record]:
         form = self._formats.get(batch.place.topic)
         for message in batch.records:
             origin = origin_of(message)
@@ -128,7 +151,7 @@ class Events:
                 yield Record(Reading(raw=b"", error=TOMBSTONE), origin)
                 continue
             headers = dict(message.headers)
-            readings = read(message.value, format=form, received_at=received_at, headers=headers)
+            readings = readers.read(message.value, format=form, received_at=received_at, headers=headers)
             for number, reading in enumerate(readings, 1):
                 yield Record(reading, origin if len(readings) == 1 else f"{origin} record {number}")
 
@@ -141,8 +164,3 @@ def origin_of(message: Fetched) -> str:
 def read_ledger(group: str) -> Callable[[Workflow], list[Position]]:
     """Return the question for the ledger's rows of a group."""
     return lambda workflow: workflow.store.positions(group)
-
-
-def _reachable(workflow: Workflow) -> None:
-    """Ask the database anything: where it is away, the clerk waits."""
-    workflow.store.open_count()

@@ -24,7 +24,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import structlog
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.structs import ConsumerRecord
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
@@ -100,6 +102,26 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._ahead |= {Place(*tp): offset for tp, offset in partitions.items()}
         await super()._seek_wait(consumer, partitions)
 
+    async def hint(self, offsets: Mapping[Place, int]) -> None:
+        """Commit offsets, and leave the group as it is whatever the broker says to them. Raises `KafkaError`.
+
+        A broker answers a connection's requests one after the other. A commit behind a request to join is heard when
+        the group is sorted, of a generation that is over then; aiokafka takes that answer for the loss of its
+        membership and joins again, waits again, and the next commit comes behind that, for ever.
+        """
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no commit without consequences.
+        node = coordinator.coordinator_id
+        if node is None or coordinator._performed_join_prepare:  # noqa: SLF001 - it is joining.
+            return
+        topics: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        for place, offset in offsets.items():
+            topics[place.topic].append((place.partition, offset, ""))
+        request = OffsetCommitRequest(
+            coordinator.group_id, coordinator.generation, coordinator.member_id,
+            OffsetCommitRequest.DEFAULT_RETENTION_TIME, list(topics.items()),
+        )  # fmt: skip
+        await coordinator._client.send(node, request, group=ConnectionGroup.COORDINATION)  # noqa: SLF001
+
     def _messages(self, place: Place, records: Sequence[Fetched]) -> list[ConsumerRecord[None, Batch]]:
         """Return records whose values are batches, and whose offsets are the batches' last."""
         size, messages = self.largest or len(records), []
@@ -163,15 +185,19 @@ class Consumer(driver.Consumer):
 
     async def hand_over(self, offsets: Mapping[Place, int]) -> None:
         """Tell Kafka how far the ledger is: a hint for people and tools that look at the group."""
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - the transport is ours, the method the driver's.
         ours = {Place(*tp) for tp in self.assignment()}
-        told = {driver.ensure_aiokafka_TP(TP(*place)): offset for place, offset in offsets.items() if place in ours}
+        told = {place: offset for place, offset in offsets.items() if place in ours}
         if not told:
             return
         try:
-            await within(HAND_OVER_SECONDS, self._thread.call_thread(consumer.commit, told))
+            await within(HAND_OVER_SECONDS, self._thread.call_thread(self._thread.hint, told))
         except (KafkaError, TimeoutError) as problem:
             log.debug("not handed over", problem=type(problem).__name__)
+        except asyncio.CancelledError:
+            # The consumer's own, on its thread, where it ends while it is told: ours is to be obeyed, that one is not.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            log.debug("not handed over", problem="the consumer has ended")
 
     async def ends(self) -> dict[Place, tuple[int, int]]:
         """Return of each partition of ours which offset is fetched next, and where it ends now.

@@ -23,12 +23,13 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from breachflow.agents import broker
+from breachflow.agents.annex import Annex, Ended, annex
 from breachflow.agents.app import App, app
-from breachflow.agents.clerk import Clerk, stumbled
+from breachflow.agents.clerk import Clerk, Patient, rehearsed
 from breachflow.agents.course import Course, Place
 from breachflow.agents.decisions import Decisions
 from breachflow.agents.figures import Figures
-from breachflow.agents.intake import Events, Intake, Take, read_ledger
+from breachflow.agents.intake import ByClerk, Committer, Events, Intake, read_ledger
 from breachflow.agents.ledger import Ledger
 from breachflow.agents.outgoing import Outgoing
 from breachflow.agents.topics import missing
@@ -44,6 +45,7 @@ FAUST_STOPS_WITHIN = 6.0  # Of these; what Faust has not closed by then the end 
 TELL_WITHIN = 2.0  # And this long it may take to tell Kafka how far the ledger is.
 HAND_OVER_EVERY = 3.0  # Seconds between two times that Kafka is told how far the ledger is.
 LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
+STARTS_WITHIN = 60.0  # Seconds for Faust to start: as long as a lag may stand.
 HANGING = 120.0  # Seconds in one commit: far longer than locks and connections are waited for.
 LONGEST_WAIT = 5.0  # Seconds between two tries to start.
 GARBAGE = 50_000  # Values made before the youngest are looked through: some batches of them.
@@ -59,25 +61,26 @@ class Worker:
         self,
         settings: Settings,
         make_workflow: Callable[[], Workflow],
+        events: Annex,
+        figures: Figures,
         *,
         singly: bool = False,
-        meter: Meter | None = None,
     ) -> None:
         if settings.kafka is None:
             raise AssertionError("a worker without brokers: the command refuses it")
         self.kafka: Kafka = settings.kafka
         self.settings = settings
-        self.figures = Figures()
+        self.figures = figures
         self.watchdog = Watchdog()
         self.course = Course()
         self.ready = False
-        self.meter = meter or Meter()
         self.kafka_away = ""
-        self._formats = {event.topic: event.format for event in settings.event_topics}
+        self._topics = tuple(event.topic for event in settings.event_topics)
         self._decides = False
         self._singly = singly
         self._make = make_workflow
-        self._clerks: list[Clerk] = []
+        self._events = events
+        self._clerks: list[Patient] = [events]
         self._keeper = self._clerk("ledger")
         self._app: App | None = None
 
@@ -103,6 +106,10 @@ class Worker:
             while not stopping.is_set():
                 if await self._startable(stopping):
                     return await self._run(stopping)
+        except Ended as fault:
+            log.critical("crashed", fault=where(fault))
+            return 1
+        else:
             return 0
         finally:
             for clerk in self._clerks:
@@ -126,11 +133,12 @@ class Worker:
     async def _problem(self) -> str | None:
         try:
             self.kafka_away = ""
-            await self._keeper.once(_rehearsed)
+            await self._keeper.once(rehearsed)
+            await self._events.look()
         except (Unavailable, Contended) as problem:
             return str(problem)
         try:
-            lacking = await missing(self.kafka, (*self._formats, self.settings.decision_topic))
+            lacking = await missing(self.kafka, (*self._topics, self.settings.decision_topic))
         except (KafkaError, TimeoutError, OSError) as problem:
             self.kafka_away = await broker.sentence(self.kafka, problem)
             return self.kafka_away
@@ -150,9 +158,11 @@ class Worker:
         try:
             starting = asyncio.ensure_future(made.start())
             await asyncio.wait({starting, ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done() and starting.exception() is None and not crashed.done():
+            if starting.done() and (problem := starting.exception()) is not None:
+                return await self._not_started(problem)
+            if starting.done() and not crashed.done():
                 self.ready = True
-                log.info("running", group=self.settings.kafka_group, topics=list(intakes))
+                log.info("running", group=self.settings.kafka_group, topics=list(intakes), annex=self._events.pid)
             await asyncio.wait({ended, crashed, *duties}, return_when=asyncio.FIRST_COMPLETED)
             return 0 if stopping.is_set() else self._why(made, duties)
         finally:
@@ -161,6 +171,14 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
             await self._stop(made)
+
+    async def _not_started(self, problem: BaseException) -> int:
+        """Say why; a broker that went away since it was looked for is waited for by the next process."""
+        if isinstance(problem, KafkaError | TimeoutError | OSError):
+            log.warning("not started", problem=await broker.sentence(self.kafka, problem))
+        else:
+            log.critical("crashed", fault=where(problem))
+        return 1
 
     def _why(self, made: App, duties: Iterable[asyncio.Future[None]]) -> int:
         fault: BaseException | None = getattr(made, "crash_reason", None)
@@ -194,13 +212,20 @@ class Worker:
 
     async def _look(self) -> None:
         """Look at the lag now and then; return where the process had better end."""
+        began = monotonic()
         while True:
             await asyncio.sleep(LOOK_EVERY)
             for clerk in self._clerks:
                 if clerk.busy_since is not None and monotonic() - clerk.busy_since > HANGING:
                     log.critical("standing still", duty=clerk.name)
                     return
-            if self._app is None or any(clerk.away_since is not None for clerk in self._clerks):
+            if not self.ready:
+                # Before that there is no consumer that could be asked.
+                if monotonic() - began > STARTS_WITHIN:
+                    log.critical("standing still", duty="start")
+                    return
+                continue
+            if any(clerk.away_since is not None for clerk in self._clerks):
                 self.watchdog.excuse(monotonic())
                 continue
             try:
@@ -221,13 +246,14 @@ class Worker:
                     await self._consumer().seek_back(place)
 
     def _intakes(self) -> dict[str, Intake]:
-        intakes = {topic: self._intake(topic, Events(self._formats, self.figures)) for topic in self._formats}
+        intakes = {topic: self._intake(self._events) for topic in self._topics}
         if self._decides:
-            intakes[self.settings.decision_topic] = self._intake("decisions", Decisions(self.figures))
+            by = ByClerk(self._clerk("decisions"), Decisions(self.figures), self.settings.kafka_group)
+            intakes[self.settings.decision_topic] = self._intake(by)
         return intakes
 
-    def _intake(self, topic: str, take: Take) -> Intake:
-        return Intake(self.settings.kafka_group, self.course, self._clerk(topic), self.figures, self._consumer, take)
+    def _intake(self, committer: Committer) -> Intake:
+        return Intake(self.course, committer, self.figures, self._consumer)
 
     def _outgoing(self) -> Outgoing:
         cases, dead = self.settings.case_topic, self.settings.dead_letter_topic
@@ -238,8 +264,9 @@ class Worker:
         return Ledger(group, lambda: self._keeper.once(read_ledger(group)), broker.client(self.kafka))
 
     def _clerk(self, name: str) -> Clerk:
-        self._clerks.append(Clerk(name, self._make))
-        return self._clerks[-1]
+        clerk = Clerk(name, self._make)
+        self._clerks.append(clerk)
+        return clerk
 
     def _consumer(self) -> Consumer:
         if self._app is None:
@@ -254,13 +281,16 @@ def work(
     # A batch makes some ten thousand values that live as long as it does: looking through them is in vain.
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    return asyncio.run(_work(settings, make_workflow, singly=singly, meter=meter or Meter()))
+    figures, counted = Figures(), meter or Meter()
+    take = Events({event.topic: event.format for event in settings.event_topics}, figures)
+    events = annex(make_workflow, take, settings.kafka_group, figures, counted)
+    return asyncio.run(_work(Worker(settings, make_workflow, events, figures, singly=singly), make_workflow, counted))
 
 
-async def _work(settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool, meter: Meter) -> int:
+async def _work(worker: Worker, make_workflow: Callable[[], Workflow], meter: Meter) -> int:
     _quieten()
     async with _signals() as stopping:
-        worker = Worker(settings, make_workflow, singly=singly, meter=meter)
+        settings = worker.settings
         if settings.metrics is None:
             return await worker.run(stopping)
         from breachflow.monitoring import watched
@@ -342,15 +372,6 @@ class _Line(logging.Handler):
             return
         self._said[said] = monotonic()
         log.warning("kafka", library=record.name.partition(".")[0], said=said)
-
-
-def _rehearsed(workflow: Workflow) -> None:
-    """Ask the database anything, and use every rule for the first time while there is one thread."""
-    workflow.store.open_count()
-    try:
-        workflow.rehearse()
-    except Exception as fault:  # noqa: BLE001 - answered: a rehearsal that fails must not keep events out.
-        stumbled("rehearsal", fault)
 
 
 async def _crash(made: App) -> None:

@@ -31,6 +31,7 @@ from kafka_server import KafkaServer
 from postgres_server import PostgresServer
 from story import BREACH
 
+from breachflow.agents.annex import annex
 from breachflow.agents.app import app
 from breachflow.agents.broker import client
 from breachflow.agents.clerk import Clerk
@@ -40,6 +41,7 @@ from breachflow.agents.intake import Events, Intake, read_ledger
 from breachflow.agents.ledger import Ledger
 from breachflow.agents.transport import Batch
 from breachflow.core.charter import Charter
+from breachflow.meter import Meter
 from breachflow.settings import home
 from breachflow.settings.organisation_file import load
 from breachflow.store import open_store
@@ -147,25 +149,32 @@ class Bench:
         return rate
 
     async def agent(self, url: str) -> float:
+        """What a worker does, without its looking after things: the agents here, decode to commit in the annex."""
         assert self.settings.kafka is not None
-        group, make = self.fresh(), self.make(url)
-        course, figures, clerk, keeper = Course(), Figures(), Clerk("events", make), Clerk("ledger", make)
+        group, make, figures = self.fresh(), self.make(url), Figures()
+        events = annex(make, Events({}, figures), group, figures, Meter())
+        course, keeper = Course(), Clerk("ledger", make)
         ledger = Ledger(group, lambda: keeper.once(read_ledger(group)), client(self.settings.kafka))
-        began, events = 0.0, Events({}, figures)
+        await events.reach()
+        began = 0.0
 
-        def take(workflow: Workflow, batch: Batch, name: str) -> int:
-            nonlocal began
-            began = began or time.perf_counter()
-            return events(workflow, batch, name)
+        class Timed:
+            async def take(self, batch: Batch) -> int:
+                nonlocal began
+                began = began or time.perf_counter()
+                return await events.take(batch)
 
-        intake = Intake(group, course, clerk, figures, lambda: made.consumer, take)
+            async def reach(self) -> None:
+                await events.reach()
+
+        intake = Intake(course, Timed(), figures, lambda: made.consumer)
         made = app(self.settings.kafka, {self.place.topic: intake}, course, ledger)
         await made.start()
         while figures.records < EVENTS:
             await asyncio.sleep(0.005)
         rate = EVENTS / (time.perf_counter() - began)
         await made.stop()
-        clerk.close()
+        events.close()
         keeper.close()
         return rate
 

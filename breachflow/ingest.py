@@ -8,7 +8,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from breachflow.core.intake import Tally
-from breachflow.formats import MAX_PAYLOAD, Piece, Reading, read, split
+from breachflow.formats import MAX_PAYLOAD, Piece, Readers, Reading, split
 from breachflow.workflow import Record, Workflow
 
 BATCH = 500  # One commit costs about as much for one record as for twenty; beyond 500 nothing more is gained.
@@ -44,7 +44,7 @@ def batches(
     format: str | None = None,  # noqa: A002 - as above.
 ) -> Iterator[Tally]:
     """Take in `source` batch by batch; each tally comes after its commit, so a reader may stop between two."""
-    found = records(source, origin, workflow.now(), format=format)
+    found = records(source, origin, workflow.now(), workflow.readers, format=format)
     while batch := list(islice(found, BATCH)):
         yield workflow.receive(batch)
 
@@ -53,13 +53,15 @@ def records(
     source: BinaryIO | bytes,
     origin: str,
     received_at: datetime,
+    readers: Readers,
     *,
     format: str | None = None,  # noqa: A002 - as above.
 ) -> Iterator[Record]:
     """Every record of `source`, read or with the reason why not, each with the place it was found at."""
     number = 0
     for piece in split(source):
-        found = read(piece.raw, format=format, received_at=received_at) if piece.whole else (_too_long(piece),)
+        whole = piece.whole
+        found = readers.read(piece.raw, format=format, received_at=received_at) if whole else (_too_long(piece),)
         for reading in found:
             number += 1
             yield Record(reading, f"{origin} record {number}")

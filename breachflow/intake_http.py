@@ -83,6 +83,7 @@ class Door:
     """The HTTP server on a thread of its own, and the queue between it and whoever takes in.
 
     Without a token no events are taken; `seal` is SendGrid's, `clock` what its timestamps are held against.
+    `formats` names what a request may call its body.
     """
 
     def __init__(
@@ -94,10 +95,12 @@ class Door:
         *,
         seal: Seal | None = None,
         clock: Callable[[], datetime] | None = None,
+        formats: Callable[[], Sequence[str]] = names,
     ) -> None:
         self.address = address
         self._token = token.encode() if token else None
         self._seal, self._clock = seal, clock or (lambda: datetime.now(UTC))
+        self._formats = formats
         self._alive, self._ready = alive, ready
         self._waiting: queue.Queue[Asked | Told] = queue.Queue(WAITING)
         self._held = 0
@@ -245,8 +248,8 @@ class Door:
             response.headers["WWW-Authenticate"] = "Bearer"
             return _leaving(request, response)
         form = request.query.get("format")
-        if form not in (None, "auto", *names()):
-            return _leaving(request, problem(400, f"`format` is none of {', '.join(names())}."))
+        if form not in (None, "auto", *self._formats()):
+            return _leaving(request, problem(400, f"`format` is none of {', '.join(self._formats())}."))
         return self._too_much(request)
 
     def _too_much(self, request: web.Request) -> web.Response | None:
@@ -365,7 +368,8 @@ def _recorded(told: Sequence[Report], workflow: Workflow) -> web.Response:
 
 def _records(asked: Asked, workflow: Workflow) -> list[Record]:
     """Read one body; one that holds nothing, or too much, is answered at once and gives no records."""
-    found = list(islice(records(asked.body, asked.origin, workflow.now(), format=asked.format), MAX_RECORDS + 1))
+    every = records(asked.body, asked.origin, workflow.now(), workflow.readers, format=asked.format)
+    found = list(islice(every, MAX_RECORDS + 1))
     if len(found) > MAX_RECORDS:
         asked.answer.set_result(problem(413, f"More than {MAX_RECORDS} events in one request: send several."))
         return []

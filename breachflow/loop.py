@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from breachflow.formats import names
 from breachflow.inbox import Inbox
 from breachflow.ingest import ingest
 from breachflow.meter import Meter
@@ -148,6 +149,7 @@ def serve(
     metrics: Address | None = None,
     meter: Meter | None = None,
     seal: Seal | None = None,
+    formats: Callable[[], Sequence[str]] = names,
 ) -> int:
     """Run until SIGTERM or SIGINT and return the exit code: 0 after a signal or one pass, 1 where a duty stands still.
 
@@ -155,7 +157,7 @@ def serve(
     what SendGrid reports about mails needs an address and its `seal`; its timestamps are held against `clock`. `once`
     takes in what lies in the folder, ticks, drafts, delivers, posts, and returns; a database that is away then raises
     `Unavailable`. Raises `CannotListen` where the address is taken, `SettingsError` where that of `metrics` is.
-    `meter` is the one that the workflows count with.
+    `meter` is the one that the workflows count with; `formats` names what a request may call its body.
     """
     os.umask(0o077)
     if once:
@@ -170,7 +172,9 @@ def serve(
         _rehearse(make_workflow, beat, stopping, meter)
         duties += _duties(make_workflow, home, beat, stopping, intake=intake)
         token = token if intake else None
-        door = _door(make_workflow, http, token, duties, stopping, seal, clock) if http and (token or seal) else None
+        door = None
+        if http and (token or seal):
+            door = _door(make_workflow, http, token, duties, stopping, seal, clock, formats)
         if door is not None:
             door.open()
         for duty in duties:
@@ -299,14 +303,16 @@ def _door(
     stopping: threading.Event,
     seal: Seal | None,
     clock_of: Callable[[], datetime] | None,
+    formats: Callable[[], Sequence[str]],
 ) -> Door:
     from breachflow.intake_http import Door
 
     taking = Duty("http", lambda workflow, _: door.take(workflow), 0.0, make_workflow, stopping)
     clock = duties[0]
     door = Door(
-        http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away, seal=seal, clock=clock_of
-    )
+        http, token, alive=lambda: not clock.stands_still(), ready=lambda: not taking.away, seal=seal, clock=clock_of,
+        formats=formats,
+    )  # fmt: skip
     duties.append(taking)
     return door
 

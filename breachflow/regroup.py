@@ -12,7 +12,6 @@ from breachflow.core.identity import case_id, event_identity
 from breachflow.core.merging import merged, unmerged
 from breachflow.core.regrouping import Regroup
 from breachflow.core.splitting import Told, split
-from breachflow.formats import read
 from breachflow.store.rows import EventRow
 from breachflow.workflow import ATTEMPTS, Contended, Workflow
 
@@ -94,12 +93,12 @@ def _told(workflow: Workflow, case: Case, row: EventRow) -> Told:
     raw = workflow.store.raw(row.identity, row.content)
     if raw is None:
         raise IllegalMove(f"{case.id}: what one of its events said was erased; it cannot be parted any more.")
-    for reading in read(raw, format=row.format, received_at=row.received_at):
+    for reading in workflow.readers.read(raw, format=row.format, received_at=row.received_at):
         if reading.event is not None and event_identity(reading.event.source, reading.event.id) == row.identity:
             received = Received(
                 identity=row.identity, content=row.content, source=row.source, received_at=row.received_at,
                 detected_at=row.detected_at, format=row.format, disposition="attached", because=row.because, raw=raw,
                 case=case.id, revision=row.revision,
             )  # fmt: skip
-            return Told(reading.event, received)
+            return Told(workflow.pseudonymised(reading.event), received)
     raise IllegalMove(f"{case.id}: one of its events cannot be read any more as it was then; it cannot be parted.")

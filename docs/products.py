@@ -125,7 +125,8 @@ written by us, and the event that breachflow makes of it. {len(mappings) + len(r
 {rows}
 
 Not here? `breachflow normalise FILE` says whether a record is recognised all the same; many products write CEF, OCSF or
-ECS. A system of your own writes [native events](native.md).
+ECS. For any other JSON, [a mapping of your own](../mappings.md) is one file. A system of your own writes
+[native events](native.md).
 
 ## What holds for every product
 
@@ -135,8 +136,9 @@ ECS. A system of your own writes [native events](native.md).
 - **`source` and `id` are the identity.** The same content again is a duplicate; new content under the same identity is a
   revision, so send updates too: a later verdict reaches its case.
 - **The instant of detection starts the clocks**, so the page says which one is taken. A time without offset is refused
-  unless the vendor documents its zone; nothing is guessed. Placeholders (1970, 0001, 9999) are no times.
-- **User names are pseudonymised** with the organisation's key before anything is stored; `normalise` shows them as they are.
+  unless the vendor documents its zone or [you declare it](../mappings.md#what-holds); nothing is guessed. Placeholders (1970, 0001, 9999) are no times.
+- **User names are pseudonymised** with a key of the installation before anything is stored, in titles and descriptions
+  too; `normalise`, which stores nothing, shows them as they are.
 - **A record names users, assets and an alert; it rarely says whose data, which kinds or how many people.** That comes
   from the data map, by the assets, and from people. Facts are read only where a record states them.
 - **What cannot be read is kept:** `breachflow deadletters list`.

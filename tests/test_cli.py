@@ -74,6 +74,17 @@ def test_init_makes_a_home_for_its_owner_only_and_keeps_what_exists(home, run):
     assert run("check")[0] == 0
 
 
+def test_the_module_is_the_command(tmp_path):
+    """`python -m breachflow` answers, refuses and exits as the console script does, and calls itself by its name."""
+    module = [sys.executable, "-m", "breachflow"]
+    version = subprocess.run([*module, "--version"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (version.returncode, version.stdout.split(",")[0]) == (0, "breachflow")
+
+    wrong = subprocess.run([*module, "statos"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "Did you mean `status`?" in wrong.stderr
+
+
 def test_ingest_counts_and_a_second_time_opens_nothing(home, run, tmp_path):
     """`received` is the sum of the others; what cannot be read is kept and counted."""
     run("init")

@@ -25,6 +25,7 @@ from breachflow.doctor.probe import ok, probed
 from breachflow.doctor.standing import skewed
 from breachflow.formats import read
 from breachflow.law.freshness import unverified
+from breachflow.settings import rotation
 from breachflow.settings.environment import load
 from breachflow.settings.home import master_key
 from breachflow.store import open_store
@@ -92,8 +93,8 @@ def test_in_a_fresh_home_all_is_well(doctor):
     assert code == 0
     assert set(levels(found).values()) == {"ok"}, found
     assert list(found) == [
-        "configuration", "organisation", "key", "disk", "law", "templates", "database", "clock", "ticks", "mails",
-        "cases", "dead letters", "mail folder",
+        "configuration", "organisation", "mappings", "key", "disk", "law", "templates", "database", "clock", "ticks",
+        "mails", "cases", "dead letters", "mail folder",
     ]  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def test_people_read_one_line_each(doctor, capsys):
     capsys.readouterr()
     assert doctor.run("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert lines[-1] == f"ok       mail folder: mails can be laid in {doctor.home / 'outbox'}."
 
 
@@ -121,6 +122,20 @@ def test_nobody_ticks_and_nothing_leaves(doctor):
     assert doctor.run("run", "--once", "--no-intake") == 0
     code, found = doctor()
     assert (code, levels(found)["ticks"], levels(found)["mails"]) == (0, "ok", "ok")
+
+
+def test_a_change_of_the_master_key_that_was_interrupted_is_named_and_looked_through(doctor):
+    """The database is wrapped anew, the file has not taken its place: all is there, and doctor says how to end it."""
+    settings = load(os.environ, doctor.home)
+    with open_store(settings.database, master_key(settings)) as store:
+        store.rewrap(rotation.lay_next(doctor.home / rotation.NEXT_FILE))
+    code, found = doctor()
+    assert (code, levels(found)["database"], levels(found)["key"]) == (0, "ok", "warning")
+    assert "`breachflow keys rotate` ends it" in found["key"][0][1]
+
+    assert doctor.run("keys", "rotate") == 0
+    code, found = doctor()
+    assert (code, set(levels(found).values())) == (0, {"ok"})
 
 
 def test_nobody_could_be_told(doctor, monkeypatch):

@@ -121,7 +121,10 @@ def test_a_naive_time_in_a_format_without_a_zone_is_refused():
     raw = b"CEF:0|Invented|Firewall|3.1|100|Upload|8|rt=Mar 02 2026 08:15:30 shost=pc-21"
     (reading,) = formats.read(raw, received_at=RECEIVED)
 
-    assert reading.error == "the cef record's time has no offset: declare the zone that cef writes its times in"
+    assert reading.error == (
+        "the cef record's time has no offset: declare the zone that it writes, as "
+        '`zone = "Europe/Paris"` under [formats.cef] in the organisation file'
+    )
     assert read(raw, zones={"cef": "Europe/Paris"}).detected_at == datetime(2026, 3, 2, 7, 15, 30, tzinfo=UTC)
 
 

@@ -89,3 +89,12 @@ def test_thousands_of_documents_that_were_cut_off_cost_no_more_than_their_bytes(
         took.append(time.thread_time() - started)
         assert pieces > count / 2
     assert took[1] < 12 * took[0] + 0.5, "four times as many may cost four times as much, not sixteen times"
+
+
+def test_lines_that_open_brackets_without_end_are_not_looked_through_again_and_again():
+    """Each might go on in the next ones until it is too deep: what is looked at in vain counts, too."""
+    table = b'{"a":[{"a":[[{"a":{"a":[[{"a":[[":[[[[\r\n' * 25_000
+    started = time.thread_time()
+    pieces = sum(1 for _ in formats.split(table))
+    assert pieces == 25_000
+    assert time.thread_time() - started < 1.2, "a megabyte of them took more than two seconds"

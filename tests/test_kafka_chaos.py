@@ -16,6 +16,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,7 +115,9 @@ class Chaos:
                 self.revive(name)
 
     def fault(self) -> None:
-        kinds = ["kill", "kill", "kill", "terminate", "terminate", "pause", "pause", "rebalance", "broker", "database"]
+        kinds = [
+            "kill", "kill", "kill", "terminate", "terminate", "pause", "pause", "annex", "rebalance", "broker", "database",
+        ]  # fmt: skip
         kind, name = self.dice.choice(kinds), self.dice.choice(sorted(self.crew))
         self.done[kind] += 1
         victim = self.crew[name]
@@ -126,6 +129,12 @@ class Chaos:
             victim.send(signal.SIGSTOP)
             # Beyond the session timeout of ten seconds now and then: its partitions are somebody else's meanwhile.
             self.asleep[name] = time.monotonic() + self.dice.choice([0.5, 3, 14])
+        elif kind == "annex":
+            # The process in which a worker decides and commits: what ends it ends the worker.
+            worker = self.crew[self.dice.choice(["worker-a", "worker-b"])]
+            for running in worker.lines("running") if worker.alive() else ():
+                with suppress(ProcessLookupError):
+                    os.kill(running["annex"], signal.SIGKILL)
         elif kind == "rebalance":
             guest = self.place.start("worker")
             time.sleep(self.dice.uniform(2, 4))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -11,11 +15,12 @@ from pathlib import Path
 import pytest
 from kafka_house import House, event, house
 from kafka_server import KafkaServer, kafka_server  # noqa: F401 - a fixture.
-from postgres_server import PostgresServer, postgres_server  # noqa: F401 - a fixture.
+from postgres_server import PostgresServer, free_port, postgres_server  # noqa: F401 - a fixture.
 
 pytestmark = pytest.mark.filterwarnings("default")  # aiokafka's clients warn while their loop is being closed.
 
 numbers = count()
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 @pytest.fixture
@@ -121,3 +126,25 @@ def _until(holds, seconds: float) -> None:
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_a_broker_that_goes_while_the_worker_starts_ends_it_with_the_reason(tmp_path):
+    """It was there when it was looked for, and is not when Faust connects: said at once, and left to the next process."""
+    env = {"BREACHFLOW_HOME": str(tmp_path / "home"), "BREACHFLOW_KAFKA": f"127.0.0.1:{free_port()}"}
+    began = time.monotonic()
+    init = [sys.executable, "-m", "breachflow", "init"]
+    subprocess.run(init, env=os.environ | env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, PROGRAMS / "late_worker.py"],
+        env=os.environ | env,
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+
+    logs = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert time.monotonic() - began < 15
+    (said,) = [line for line in logs if line["event"] == "not started"]
+    assert "is it there?" in said["problem"]
+    assert not [line for line in logs if line["event"] == "crashed"]

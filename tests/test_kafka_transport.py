@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import aiokafka
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from hypothesis import given
@@ -61,6 +62,18 @@ def test_faust_still_seeks_fetches_and_drops_where_the_transport_expects_it():
     assert seek.index("consumer.seek(") < seek.index("await")
     fetch = inspect.getsource(driver.AIOKafkaConsumerThread._fetch_records)
     assert "return await fetcher.fetched_records(" in fetch
+
+
+def test_a_commit_without_consequences_still_finds_its_parts():
+    """Where the coordinator keeps generation and member, how it is seen to be joining, and how it sends a commit."""
+    commit = inspect.getsource(GroupCoordinator._do_commit_offsets)
+    assert "self.group_id,\n            self.generation,\n            self.member_id,\n" in commit
+    assert "OffsetCommitRequest.DEFAULT_RETENTION_TIME,\n            list(offset_data.items()),\n        )" in commit
+    joins = inspect.getsource(GroupCoordinator.ensure_active_group)
+    prepared, joined = joins.index("self._performed_join_prepare = True"), joins.index("self._do_rejoin_group(")
+    assert prepared < joined < joins.index("self._performed_join_prepare = False")
+    assert "group=ConnectionGroup.COORDINATION" in inspect.getsource(GroupCoordinator._send_req)
+    assert "self._coordinator = GroupCoordinator(" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
 
 
 def test_faust_is_told_of_nothing_that_was_read():

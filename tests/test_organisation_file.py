@@ -96,7 +96,7 @@ def test_a_small_file_that_is_right_has_no_findings(written):
 def test_the_example_writes_the_defaults_out_as_they_are(written):
     """Uncommenting every line of the policy changes nothing: what the comments say is what is in force."""
     shipped = example().decode()
-    uncommented = re.sub(r"(?m)^# (?=\[policy|\w+ = |    \{|\]$|\[\[proc)", "", shipped)
+    uncommented = re.sub(r"(?m)^# (?=\[policy|\[formats|\w+ = |    \{|\]$|\[\[proc)", "", shipped)
     raw = tomllib.loads(uncommented)
 
     organisation = load(written(uncommented))
@@ -109,6 +109,7 @@ def test_the_example_writes_the_defaults_out_as_they_are(written):
         assert all(f"`{key}`" in shipped for key in structs.asdict(getattr(Policy(), table)).keys() - stated)
     assert set(raw["policy"]) == set(Policy.__struct_fields__)
     assert organisation.processor("sendgrid") is not None
+    assert organisation.formats["varonis-cef"].zone == "Europe/Paris"
 
 
 def test_the_example_is_in_the_image_of_a_group():

@@ -14,10 +14,12 @@ import pytest
 from postgres_server import PostgresServer, postgres_server  # noqa: F401 - a fixture.
 from story import BREACH, START, Story, organisation
 
+from breachflow.core.case import IllegalMove
 from breachflow.core.concerned import totals
-from breachflow.core.decision import Confirm, SetFacts
+from breachflow.core.decision import Confirm, Dismiss, SetFacts
 from breachflow.core.organisation import Controller
 from breachflow.delivery import Deferred, Refused, Route, Sent
+from breachflow.delivery.folder import Folder
 from breachflow.delivery.sendgrid import SendGrid
 from breachflow.sending import Answering, Dispatch, Intake, NotPossible, Printing, Releasing, Unusable
 from breachflow.settings.organisation_file import OrganisationFile, Processor
@@ -43,6 +45,9 @@ class Carrier:
             raise self.answers[to]
         self.mails.append((to, email.message_from_bytes(message, policy=email.policy.default)))
         return Sent(provider="carrier", reference=notice)
+
+    def forget(self, notices) -> None:
+        """What a carrier took is out of reach."""
 
 
 class Sending:
@@ -410,6 +415,28 @@ def test_erasure_takes_the_names_and_leaves_counts_and_hashes(sending):
     assert sending.workflow.store.verify_register() == []
     with pytest.raises(NotPossible, match="erased already"):
         sending.answering.erase(sending.case, by="dpo", reason="again")
+
+
+def test_the_erasure_of_a_case_takes_the_names_of_its_people_with_it(sending):
+    """Not while somebody is still to be written to; then names, texts and mails that lie in our folder, not the counts."""
+    made = sending.take_in(rows(3))
+    folder = Folder(sending.folder / "outbox")
+    sending.workflow.route = Route([folder])
+    sending.release()
+    story, store = sending.story, sending.workflow.store
+    with pytest.raises(IllegalMove, match=f"people on {made.of.id} are still to be written to"):
+        sending.workflow.erase(sending.case, "dpo", "retention")
+    sending.send()
+    assert sum(b"@people.example" in path.read_bytes() for path in folder.path.glob("*.eml")) == 3
+    story.decide(Dismiss(by="dpo", reason="it was a drill after all"))
+    sending.workflow.erase(sending.case, "dpo", "retention")
+
+    assert [store.people_in(chunk) for chunk in store.chunks(made.of.id)] == [None]
+    assert store.people_texts(made.of.id) is None
+    assert store.people_list(made.of.id).state == "erased"
+    assert sending.counts() == {"sent": 3}
+    assert not any(b"@people.example" in path.read_bytes() for path in folder.path.glob("*.eml"))
+    assert store.verify_register() == []
 
 
 def test_no_name_lies_readable_in_the_database(small):

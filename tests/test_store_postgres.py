@@ -12,7 +12,7 @@ import pytest
 from postgres_server import PostgresServer, postgres_server  # noqa: F401 - a fixture.
 from store_samples import MASTER, NOON, case_named, noting, opening, screening
 
-from breachflow.store import DeadLetter, NoDatabase, Position, Store, Unavailable, open_store
+from breachflow.store import DeadLetter, NoDatabase, Position, Store, Unavailable, open_store, statements
 from breachflow.store.postgres import adapted
 
 numbers = count()
@@ -158,3 +158,30 @@ def test_statements_are_put_in_postgresqls_words_in_one_place():
             assert "?" not in words
             assert "/*" not in words
     assert adapted("a IN (??) AND b = ? /* skip locked */") == b"a = ANY(%s) AND b = %s FOR UPDATE SKIP LOCKED"
+
+
+@pytest.mark.parametrize(
+    ("statement", "values", "index"),
+    [
+        ("DUE", ("2026", 100), "cases_due"),
+        ("NEXT_DUE", (), "cases_due"),
+        ("MOVE_CASE", (2, "", 1, "", "", 1, None, None, 1, "", "", "BF", 1, 1), "cases_id_key"),
+        ("UNDRAFTED", (100,), "cases_undrafted"),
+        ("LEASE", ("2026", "2026", "2026", 10), "outbox_waiting"),
+        ("LEFT_SINCE", ("dpo", "2026"), "outbox_sent"),
+        ("GATHERED", ("digest", 1000), "outbox_gathered"),
+        ("DUE_CONTENT", ("2026", 100), "cases_kept"),
+        ("DUE_RAW", ("2026", 100), "cases_raw_kept"),
+        ("ERASED_SINCE", ("2026",), "keys_destroyed"),
+        ("KEYS_BETWEEN", ("dead:", "dead:2026"), "keys_pkey"),
+        ("EVENTS_KNOWN", ([b"1"],), "events_known"),
+        ("CASES_FOR", ("2026", [b"1"]), "correlations_pkey"),
+    ],
+)
+def test_what_the_clock_and_the_intake_ask_follows_an_index(store, statement, values, index):
+    """However many cases are open: no question of a tick, of a batch or of the retention reads a table through."""
+    store._engine._run("SET enable_seqscan = off")  # Small tables are read through otherwise, and rightly.
+    plan = " ".join(line for (line,) in store._engine.rows(f"EXPLAIN {getattr(statements, statement)}", values))
+
+    assert index in plan
+    assert "Seq Scan" not in plan

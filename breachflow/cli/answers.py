@@ -37,6 +37,13 @@ def harmless(text: str) -> str:
     )
 
 
+BASES = {
+    "zone_assumed": "its time has no offset: read in the zone declared for its format",
+    "receipt": "it has no time: the instant of receipt",
+}
+"""What a person is told of a detection whose instant was not stated."""
+
+
 def one_line(text: str, width: int = 0) -> str:
     """Return the text on one harmless line, cut to `width` characters where that is not 0."""
     line = harmless(text.replace("\n", " "))

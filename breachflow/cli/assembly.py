@@ -16,6 +16,7 @@ from breachflow.cli.answers import Refused, one_line
 if TYPE_CHECKING:
     from breachflow.core.charter import Charter
     from breachflow.delivery import Hook
+    from breachflow.formats import Readers
     from breachflow.meter import Meter
     from breachflow.settings import Settings
     from breachflow.store import Store
@@ -67,6 +68,21 @@ def charter(chosen: Settings) -> Charter:
     return Charter(load(chosen.organisation))
 
 
+def readers(chosen: Settings, rules: Charter, *, loud: bool = False) -> Readers:
+    """Read the organisation's own mappings and the zones of its formats; `loud` logs each that cannot be used."""
+    from breachflow.settings import mappings
+
+    found, faults = mappings.readers(rules.organisation, chosen.organisation)
+    if loud and faults:
+        import structlog
+
+        for fault in faults:
+            structlog.get_logger("breachflow").warning(
+                "mapping", problem="cannot be used: what it would read is kept as dead letters", said=str(fault)
+            )
+    return found
+
+
 def home_was_chosen(ctx: click.Context) -> bool:
     """Whether the home folder was named by option or environment, rather than being the default."""
     return bool((ctx.find_root().obj or {}).get("BREACHFLOW_HOME") or os.environ.get("BREACHFLOW_HOME"))
@@ -81,10 +97,12 @@ def put_together(
     loud: bool = False,
     meter: Meter | None = None,
     hooks: Sequence[Hook] | None = None,
+    reading: Readers | None = None,
 ) -> Workflow:
     """Put a workflow together over an open store; `loud` logs what a service does, `meter` counts it.
 
-    `hooks` are those of the process, where several workflows share them; without it they are the settings' own.
+    `hooks` and `reading` are those of the process, where several workflows share them; without them they are the
+    settings' own.
     """
     from breachflow.delivery import open_hooks, open_route
     from breachflow.desk import Folder
@@ -93,15 +111,17 @@ def put_together(
     from breachflow.workflow import Workflow
 
     configure(level="info" if loud else "warning")
+    rules = rules or charter(chosen)
     return Workflow(
         opened,
-        rules or charter(chosen),
+        rules,
         now,
         renderer=Renderer(overrides=chosen.home / "templates"),
         route=open_route(chosen),
         desk=Folder(chosen.home / "drafts"),
         meter=meter,
         hooks=open_hooks(chosen) if hooks is None else hooks,
+        readers=readers(chosen, rules) if reading is None else reading,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -40,7 +41,8 @@ def doctor_command(ctx: click.Context, as_json: bool) -> int:
         settings = assembly.settings(ctx)
         unknown = strangers(os.environ, Path.cwd())
         bad = False
-        for finding in examine(settings, unknown, lambda: rotation.keys(settings)[0], assembly.clock(settings)):
+        keys, opened = partial(rotation.keys, settings), partial(assembly.opened, settings)
+        for finding in examine(settings, unknown, keys, opened, assembly.clock(settings)):
             show(finding)
             bad = bad or finding.level == "problem"
     except SettingsError as fault:

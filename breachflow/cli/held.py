@@ -112,6 +112,33 @@ def show_command(ctx: click.Context, ident: str, as_json: bool) -> None:
     sys.stdout.flush()
 
 
+@deadletters_command.command("mapping")
+@click.argument("ident")
+@click.option("--save", "name", metavar="NAME", help="Write it to the organisation's mappings, as NAME.toml.")
+@click.pass_context
+def mapping_command(ctx: click.Context, ident: str, name: str | None) -> None:
+    """Guess a mapping from one dead letter that no reader knows: for you to correct, then `deadletters retry`."""
+    from breachflow.core.event import Unreadable
+    from breachflow.formats import skeleton
+    from breachflow.formats.document import decode
+    from breachflow.settings import mappings
+
+    settings = assembly.settings(ctx)
+    with assembly.store(settings) as store:
+        row = store.dead_letter(ident)
+    if row.raw is None:
+        raise Refused(f"{ident}: its key has been destroyed; the bytes cannot be read any more.")
+    try:
+        record = decode(row.raw)
+    except Unreadable as fault:
+        raise Refused(f"{ident}: {fault}; a mapping reads JSON only.") from fault
+    if name is None:
+        say(skeleton(record).rstrip("\n"))
+        return
+    path = mappings.saved(settings.organisation, name, skeleton(record, name))
+    say(f"{path}: keep the paths that are right, then `breachflow check` and `breachflow deadletters retry {ident}`.")
+
+
 @deadletters_command.command("drop")
 @click.argument("ident")
 @click.option("--by", required=True, metavar="WHO")
@@ -132,17 +159,16 @@ def drop_command(ctx: click.Context, ident: str, by: str, reason: str) -> None:
 @click.pass_context
 def retry_command(ctx: click.Context, idents: tuple[str, ...], form: str | None, by: str) -> int:
     """Read dead letters again, after the reader or the mapping has been mended."""
-    from breachflow.formats import read
     from breachflow.workflow import Record
 
     again = 0
-    known_format(form)
     with assembly.workflow(ctx) as workflow:
+        known_format(form, workflow.readers)
         for ident in idents:
             row = workflow.store.dead_letter(ident)
             if row.raw is None:
                 raise Refused(f"{ident}: its key has been destroyed; the bytes cannot be read any more.")
-            readings = read(row.raw, format=form, received_at=workflow.now())
+            readings = workflow.readers.read(row.raw, format=form, received_at=workflow.now())
             faults = [reading.error for reading in readings if reading.error]
             if faults:
                 again += 1

@@ -14,6 +14,7 @@ from breachflow.cli.answers import print_json, say
 
 if TYPE_CHECKING:
     from breachflow.settings import Settings
+    from breachflow.settings.mappings import Fault
     from breachflow.settings.organisation_file import Finding
 
 
@@ -41,7 +42,7 @@ def init_command(ctx: click.Context, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def check_command(ctx: click.Context, as_json: bool) -> int:
-    """Check the organisation file and its own templates, naming file and line. Exit 2 on an error; warnings go on."""
+    """Check the organisation file, its mappings and templates: file and line of each fault. Exit 2 on an error."""
     from breachflow.rendering.templates import Templates
     from breachflow.settings.environment import strangers
     from breachflow.settings.organisation_file import check
@@ -56,6 +57,15 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
         else:
             place = f"{settings.organisation}:{finding.line}" if finding.line else str(settings.organisation)
             say(f"{place}: {finding.level}: {finding.key + ': ' if finding.key else ''}{finding.sentence}")
+    wrong = _mappings(settings, usable=not errors)
+    for one in wrong:
+        if as_json:
+            print_json(
+                {"level": "error", "file": str(one.file), "line": one.line, "key": one.key, "message": one.sentence}
+            )
+        else:
+            place = f"{one.file}:{one.line}" if one.line else str(one.file)
+            say(f"{place}: error: {one.key + ': ' if one.key else ''}{one.sentence}")
     templates = Templates(settings.home / "templates").broken()
     for fault in templates:
         # The shipped template is used meanwhile: nothing is delayed, and the exit code stays that of the file.
@@ -69,7 +79,16 @@ def check_command(ctx: click.Context, as_json: bool) -> int:
     warned = len(findings) + len(templates)
     if not as_json and not errors:
         say(f"{settings.organisation} is usable" + (f", with {warned} warning(s)." if warned else "."))
-    return 2 if errors else 0
+    return 2 if errors or wrong else 0
+
+
+def _mappings(settings: Settings, *, usable: bool) -> list[Fault]:
+    """Return what is wrong with the organisation's mappings and its settings of formats."""
+    from breachflow.settings import mappings
+
+    organisation = assembly.charter(settings).organisation if usable else None
+    topics = [topic.format for topic in settings.event_topics if topic.format is not None]
+    return mappings.check(organisation, settings.organisation, topics)
 
 
 def _routes(settings: Settings) -> list[Finding]:

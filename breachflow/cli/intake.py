@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import Refused, print_json, say
+
+if TYPE_CHECKING:
+    from breachflow.formats import Readers
 
 NAMES = ("received", "opened", "attached", "screened", "duplicates", "quarantined")
 
@@ -31,8 +34,8 @@ def ingest_command(ctx: click.Context, files: tuple[str, ...], form: str | None,
     from breachflow.ingest import ingest
 
     total, failed = Tally(), False
-    known_format(form)
     with assembly.workflow(ctx) as workflow:
+        known_format(form, workflow.readers)
         for name in files:
             try:
                 with _opened(name) as source, _progress(name, source, quiet=as_json) as advance:
@@ -60,18 +63,25 @@ def ingest_command(ctx: click.Context, files: tuple[str, ...], form: str | None,
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
 @click.option("--format", "form", default="auto", show_default=True, help="Read as this format.")
 @click.option("--mapping", type=click.Path(exists=True, dir_okay=False), help="Read through this mapping (TOML).")
+@click.option("--zone", "zones", multiple=True, metavar="FORMAT=ZONE", help="The zone of a format's times.")
 @click.option("--json", "as_json", is_flag=True, help="The same: the answer is always JSON lines.")
-def normalise_command(files: tuple[str, ...], form: str, mapping: str | None, as_json: bool) -> int:
-    """Show the canonical events in FILE…, one JSON line per record; write nothing. Exit 2 if a record is unreadable."""
-    from breachflow.cli.normalised import lines
+@click.pass_context
+def normalise_command(
+    ctx: click.Context, files: tuple[str, ...], form: str, mapping: str | None, zones: tuple[str, ...], as_json: bool
+) -> int:
+    """Show the canonical events in FILE…, one JSON line per record; write nothing. Exit 2 if a record is unreadable.
+
+    Needs no home; where there is one, its mappings and the zones of its formats are used as intake uses them.
+    """
+    from breachflow.cli.normalised import lines, readers
 
     failed = False
-    if mapping is None:
-        known_format(form)
+    reading = readers(ctx, mapping, zones)
+    known_format(form, reading)
     try:
         for name in files:
             with _opened(name) as source:
-                for line in lines(source, name, form=form, mapping=mapping):
+                for line in lines(source, name, form=form, reading=reading):
                     failed = failed or "error" in line
                     print_json(line)
     except OSError as problem:
@@ -80,14 +90,14 @@ def normalise_command(files: tuple[str, ...], form: str, mapping: str | None, as
     return 2 if failed else 0
 
 
-def known_format(form: str | None) -> None:
+def known_format(form: str | None, reading: Readers) -> None:
     """Refuse a format that no reader has: it would quarantine every record of the file."""
-    from breachflow.formats import names
-
-    if form not in (None, "auto", *names()):
+    if form in reading.broken:
+        raise Refused(f"the mapping `{form}` cannot be used; `breachflow check` names what is wrong with it.")
+    if form not in (None, "auto", *reading.names()):
         from difflib import get_close_matches
 
-        near = get_close_matches(str(form), names(), n=1)
+        near = get_close_matches(str(form), reading.names(), n=1)
         raise Refused(f"no format is called `{form}`." + (f" Did you mean `{near[0]}`?" if near else ""))
 
 

@@ -7,34 +7,66 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import click
 import msgspec
+from msgspec.structs import replace
 
-from breachflow.cli.answers import Refused
+from breachflow.cli import assembly
+from breachflow.cli.answers import Refused, one_line
 from breachflow.core.overview import utc
-from breachflow.formats import MAX_PAYLOAD, Format, read, split
+from breachflow.formats import MAX_PAYLOAD, MappingError, Readers, load_mapping, split
+from breachflow.formats.instants import zone_of
 from breachflow.formats.reading import Reading
+from breachflow.settings import SettingsError, mappings
 
 
-def lines(source: BinaryIO, name: str, *, form: str, mapping: str | None) -> Iterator[dict[str, Any]]:
-    """Yield the canonical event of each record of `source`, or the reason why there is none, with file and record."""
-    extra: tuple[Format, ...] = ()
+def readers(ctx: click.Context, mapping: str | None, zones: tuple[str, ...]) -> Readers:
+    """How this installation reads, where there is one; `mapping` is tried first, `zones` (`FORMAT=ZONE`) go before."""
+    found = _installed(ctx)
     if mapping is not None:
-        from breachflow.formats import load_mapping
-        from breachflow.formats.mapping import MappingError
-
         try:
-            extra = (load_mapping(Path(mapping).read_bytes()),)
-        except (MappingError, UnicodeDecodeError) as fault:
+            tried = load_mapping(Path(mapping).read_bytes())
+        except MappingError as fault:
             raise Refused(f"{mapping}: {fault}.") from fault
+        found = replace(found, own=(tried, *found.own))
+    stated = dict(found.zones)
+    for one in zones:
+        form, equals, zone = one.partition("=")
+        try:
+            zone_of(zone)
+        except ValueError as fault:
+            raise Refused(f"--zone {one_line(one, 80)}: {fault}.") from fault
+        if not equals or form not in found.names():
+            raise Refused(f"--zone {one_line(one, 80)} names no format; write FORMAT=ZONE.")
+        stated[form] = zone
+    return replace(found, zones=stated)
+
+
+def _installed(ctx: click.Context) -> Readers:
+    try:
+        settings = assembly.settings(ctx)
+        if not settings.organisation.exists():
+            return Readers()
+        found, faults = mappings.readers(assembly.charter(settings).organisation, settings.organisation)
+    except SettingsError as fault:
+        click.echo(f"breachflow: warning: read without the organisation's settings: {fault}", err=True)
+        return Readers()
+    for one in faults:
+        click.echo(f"breachflow: warning: left out: {one}", err=True)
+    return found
+
+
+def lines(source: BinaryIO, name: str, *, form: str, reading: Readers) -> Iterator[dict[str, Any]]:
+    """Yield the canonical event of each record of `source`, or the reason why there is none, with file and record."""
     now, number = datetime.now(UTC), 0
     for piece in split(source):
         if not piece.whole:
             number += 1
             yield {"error": f"the record is longer than {MAX_PAYLOAD} bytes", "file": name, "record": number}
             continue
-        for reading in read(piece.raw, format=form, received_at=now, extra=extra):
+        for one in reading.read(piece.raw, format=form, received_at=now):
             number += 1
-            yield line(reading, name, number)
+            yield line(one, name, number)
 
 
 def line(reading: Reading, name: str, number: int) -> dict[str, Any]:

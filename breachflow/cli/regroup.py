@@ -128,7 +128,7 @@ def awareness_command(ctx: click.Context, case: str, as_json: bool) -> None:
     if as_json:
         print_json(lines)
         return
-    from breachflow.cli.answers import local, one_line
+    from breachflow.cli.answers import BASES, local, one_line
     from breachflow.core.instants import parse_instant
 
     zone = assembly.charter(settings).organisation.zone
@@ -140,6 +140,8 @@ def awareness_command(ctx: click.Context, case: str, as_json: bool) -> None:
             what = f"{line.get('kind') or 'set'} by {one_line(line.get('origin') or line['by'], 60)}"
             why = f": {one_line(line['reason'], 80)}" if line.get("reason") else ""
             say(f" {mark} {local(parse_instant(line['at']), zone)}  {what}{why}")
+            if (basis := BASES.get(line.get("basis", ""))) is not None:
+                say(f"     {basis}")
             for flag in line.get("flags", ()):
                 say(f"     {flag}")
     say("\nDeadlines")

@@ -35,13 +35,14 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
     with assembly.store(settings, create=True):
         pass
     rules = assembly.charter(settings)
+    reading = assembly.readers(settings, rules, loud=True)
     meter = Meter()
     hooks = open_hooks(settings)  # Shared by all duties: an address that wants no more is left alone by each.
     seal = Seal(settings.sendgrid_webhook_key) if settings.sendgrid_webhook_key else None
 
     def make() -> Workflow:
         return assembly.put_together(
-            settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter, hooks=hooks
+            settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter, hooks=hooks, reading=reading
         )
 
     return serve(
@@ -55,4 +56,5 @@ def run_command(ctx: click.Context, once: bool, no_intake: bool, exercise: bool)
         metrics=settings.metrics,
         meter=meter,
         seal=seal,
+        formats=reading.names,
     )

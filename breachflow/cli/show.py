@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from breachflow.cli import assembly
-from breachflow.cli.answers import lasting, local, one_line, print_json, say
+from breachflow.cli.answers import BASES, lasting, local, one_line, print_json, say
 from breachflow.core.case import Case, Filing
 from breachflow.core.overview import at_a_glance, utc
 
@@ -100,6 +100,8 @@ def _tell(answer: dict[str, Any], case: Case, zone: str, now: datetime) -> None:
     say(f"{answer['id']}  {one_line(answer['title'], 100)}")
     say(f"{answer['stage']}, risk {answer['risk']}, controllers {', '.join(answer['controllers'])}")
     say(f"opened {local(case.opened_at, zone)} from {one_line(answer['source'])}, {answer['events']} event(s)")
+    for basis in dict.fromkeys(candidate.basis for candidate in case.candidates if candidate.basis in BASES):
+        say(f"of an event that it is drawn from: {BASES[basis]}")
     aware = (
         f"aware since {local(case.aware.at, zone)} (set by {case.aware.by})" if case.aware else "awareness not yet set"
     )

@@ -33,8 +33,11 @@ def worker_command(ctx: click.Context, exercise: bool, singly: bool) -> int:
     if settings.now is not None and not exercise:
         raise Refused("BREACHFLOW_NOW stops the watch, and with it every deadline; unset it, or add --exercise.")
     rules, now, meter = assembly.charter(settings), assembly.clock(settings), Meter()
+    reading = assembly.readers(settings, rules, loud=True)
 
     def make() -> Workflow:
-        return assembly.put_together(settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter)
+        return assembly.put_together(
+            settings, assembly.opened(settings), now, rules=rules, loud=True, meter=meter, reading=reading
+        )
 
     return work(settings, make, singly=singly, meter=meter)

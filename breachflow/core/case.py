@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from breachflow.core.assessment import AnswerBasis, Exemption, InformHow, Risk
 from breachflow.core.decision import FilingKind
+from breachflow.core.event import DetectedBasis
 from breachflow.core.facts import Facts, Instant, Role
 from breachflow.core.organisation import Channel
 
@@ -49,12 +50,16 @@ class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An instant at which the organisation may have become aware; a person chooses among them."""
+    """An instant at which the organisation may have become aware; a person chooses among them.
+
+    `basis` says of a detection whether its time was stated, read in a declared zone, or is that of receipt.
+    """
 
     at: Instant
     kind: Literal["detection", "report", "processor_notice", "confirmed_verdict"]
     origin: str
     recorded_at: Instant
+    basis: DetectedBasis = "stated"
 
 
 class Awareness(Struct, frozen=True, kw_only=True, omit_defaults=True):

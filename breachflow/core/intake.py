@@ -160,7 +160,7 @@ class _Batch:
             change = lifecycle.attached(case, one.event, replace(received, joined=joined), self.charter, self.now)
         elif outcome.opens:
             fate = "opened"
-            new_id = case_id(one.event.source, one.event.id, self.now, self._attempts(one.event))
+            new_id = self._new_id(one.event)
             change = lifecycle.opened(new_id, one.event, received, self.charter, self.now)
         else:
             self.screened.append(received)
@@ -204,11 +204,11 @@ class _Batch:
             case = self.cases.get(case.merged_into)
         return case
 
-    def _attempts(self, event: SecurityEvent) -> int:
+    def _new_id(self, event: SecurityEvent) -> str:
         attempt = self.attempt
-        while case_id(event.source, event.id, self.now, attempt) in self.cases:
+        while (new_id := case_id(event.source, event.id, self.now, attempt)) in self.cases:
             attempt += 1
-        return attempt
+        return new_id
 
     def _received(self, one: Arrival, outcome: Screened, *, revision: bool) -> Received:
         return Received(

@@ -27,7 +27,7 @@ def ledger(case: Case, entries: Iterable[tuple[datetime, str, str, dict[str, Any
     candidates = [
         {
             "at": utc(one.at), "kind": one.kind, "origin": one.origin, "recorded_at": utc(one.recorded_at),
-            "governs": provisional and one.at == started,
+            "basis": one.basis, "governs": provisional and one.at == started,
         }
         for one in sorted(case.candidates, key=lambda one: one.at)
     ]  # fmt: skip

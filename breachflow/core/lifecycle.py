@@ -331,7 +331,8 @@ def news(event: SecurityEvent, lines: Sequence[Asset], charter: Charter, now: da
 def _candidates(event: SecurityEvent, now: datetime) -> tuple[Candidate, ...]:
     """Return the instants at which this event may have made the organisation aware; none lies in the future."""
     origin = f"event:{event.source}/{event.id}"
-    found = [Candidate(at=min(event.detected_at, now), kind="detection", origin=origin, recorded_at=now)]
+    at, basis = min(event.detected_at, now), event.detected_at_basis
+    found = [Candidate(at=at, kind="detection", origin=origin, recorded_at=now, basis=basis)]
     facts = event.facts
     reported = facts.reported_at if facts is not None else None
     if (event.reported_by or (facts.reported_by if facts is not None else None)) == "processor":

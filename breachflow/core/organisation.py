@@ -195,6 +195,12 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     retention: Retention = Retention()
 
 
+class FormatSettings(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the organisation knows of the records of one format: the IANA zone of its times without offset."""
+
+    zone: str | None = None
+
+
 class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Who may decide from another system: a GRC or ticket tool that writes to the topic of decisions.
 
@@ -223,6 +229,7 @@ class Organisation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     processings: tuple[Processing, ...] = ()
     policy: Policy = Policy()
     principals: tuple[Principal, ...] = ()
+    formats: dict[str, FormatSettings] = {}
 
     def principal(self, source: str, name: str) -> Principal | None:
         """Who that system calls by this name, or `None` where they may decide nothing."""

@@ -9,34 +9,35 @@ from typing import TYPE_CHECKING
 from breachflow.delivery import BadRoute, open_route
 from breachflow.doctor import household, post, standing
 from breachflow.doctor.probe import SECONDS, Finding, Probe, probed
-from breachflow.store import open_store
 
 if TYPE_CHECKING:
     from breachflow.settings.environment import Settings
     from breachflow.store import Store
 
+LABOUR = 8  # Times as long for what asks nobody: every template is rendered, and a busy machine takes its time.
 ASK_THE_DATABASE = "not looked at: the database does not answer, see above."
 
 
 def examine(
     settings: Settings,
     strangers: list[str],
-    key: Callable[[], bytes],
+    keys: Callable[[], list[bytes]],
+    opened: Callable[[], Store],
     now: Callable[[], datetime],
     *,
     seconds: float = SECONDS,
 ) -> Iterator[Finding]:
-    """Look at everything in turn. Nothing is sent, and nothing changed but a lease that lapses at once."""
+    """Look at everything in turn. Nothing is sent, and nothing changed but a lease that lapses at once.
 
-    def opened() -> Store:
-        return open_store(settings.database, key())
-
+    `keys` are those that may open the database, `opened` opens it with the one that does.
+    """
     yield from probed("configuration", lambda: household.configuration(settings, strangers), seconds)
     yield from probed("organisation", lambda: household.organisation(settings), seconds)
-    yield from probed("key", lambda: household.key_file(settings, key), seconds)
+    yield from probed("mappings", lambda: household.mappings(settings), seconds)
+    yield from probed("key", lambda: household.key_file(settings, keys), seconds)
     yield from probed("disk", lambda: household.disk(settings), seconds)
     yield from probed("law", lambda: household.law(settings, now), seconds)
-    yield from probed("templates", lambda: household.templates(settings, now), seconds)
+    yield from probed("templates", lambda: household.templates(settings, now), LABOUR * seconds)
     found = probed("database", lambda: standing.database(opened, now), seconds)
     yield from found
     there = all(one.level != "problem" for one in found)

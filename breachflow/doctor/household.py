@@ -57,9 +57,37 @@ def organisation(settings: Settings) -> Iterator[Said]:
         yield ok(f"{settings.organisation} can be used.")
 
 
-def key_file(settings: Settings, key: Callable[[], bytes]) -> Iterator[Said]:
+def mappings(settings: Settings) -> Iterator[Said]:
+    """The organisation's own mappings, and its settings of formats."""
+    from breachflow.settings.mappings import FOLDER, check
+    from breachflow.settings.organisation_file import load
+
+    try:
+        organisation: Organisation | None = load(settings.organisation)
+    except SettingsError:
+        organisation = None  # Said by its own probe.
+    topics = [topic.format for topic in settings.event_topics if topic.format is not None]
+    faults = check(organisation, settings.organisation, topics)
+    if faults:
+        first = faults[0]
+        place = f"{first.file.name}, line {first.line}" if first.line else first.file.name
+        more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+        yield problem(
+            f"{place}: {first.sentence}{more} What it would read is kept as dead letters: `breachflow check`, then "
+            "`breachflow deadletters retry`."
+        )
+    else:
+        yield ok(f"every mapping in {settings.organisation.parent / FOLDER} can be used.")
+
+
+def key_file(settings: Settings, keys: Callable[[], list[bytes]]) -> Iterator[Said]:
     """The master key and who can read it, and the files beside it."""
-    key()  # Refuses a key that others can read.
+    # Refuses a key that others can read.
+    if len(keys()) > 1:
+        yield warning(
+            "a change of the master key was interrupted: nothing is lost, one of both files fits; "
+            "`breachflow keys rotate` ends it."
+        )
     open_to_others = [
         path.name
         for path in (settings.home, settings.home / "breachflow.db", settings.home / "drafts", settings.home / "outbox")

@@ -7,8 +7,8 @@
 Pure: bytes and the instant of receipt in, values out. Two things to know downstream:
 
 - `SecurityEvent.users` holds user names, host names stand in `assets`, and `Reading.raw` is the record as it came.
-  User names and raw records are personal data: pseudonymise the names with the organisation's key before anything is
-  stored, and keep `raw` in the encrypted store only.
+  User names and raw records are personal data: `core.pseudonym` comes before anything is stored or shown, and `raw`
+  goes into the encrypted store only.
 - `Reading.error` never quotes the payload, so it may be logged and shown.
 """
 
@@ -22,6 +22,7 @@ from breachflow.formats.limits import MAX_PAYLOAD, MAX_RECORDS
 from breachflow.formats.mapped import load_mapping
 from breachflow.formats.mapping import MappingError
 from breachflow.formats.payload import read
+from breachflow.formats.readers import Readers, names
 from breachflow.formats.reading import Reading
 from breachflow.formats.skeleton import skeleton
 from breachflow.formats.split import Piece, split
@@ -32,6 +33,7 @@ __all__ = [
     "Format",
     "MappingError",
     "Piece",
+    "Readers",
     "Reading",
     "load_mapping",
     "names",
@@ -40,13 +42,6 @@ __all__ = [
     "skeleton",
     "split",
 ]
-
-
-def names() -> tuple[str, ...]:
-    """The names of all formats that can be asked for, `native` and `cloudevents` first."""
-    from breachflow.formats.registry import shipped
-
-    return (native.NAME, cloudevents.NAME, *sorted(shipped()))
 
 
 def recognise(document: Any) -> str | None:

@@ -42,14 +42,22 @@ def parse(value: Any, zone: tzinfo | None, received_at: datetime) -> Stated | No
         return None
     if local is None or not 1989 < local.year < 2101:
         return None
-    naive = local.tzinfo is None
-    if naive:
+    if local.tzinfo is None:
         if zone is None:
             raise NaiveTimeError
-        # In the hour that autumn repeats, the earlier instant (fold 0): a deadline too early harms nobody.
-        local = local.replace(tzinfo=zone)
+        return _safest(local, zone)
     at = local if local.tzinfo is UTC else local.astimezone(UTC)
-    return Stated(at, naive) if EARLIEST <= at < LATEST else None
+    return Stated(at, naive=False) if EARLIEST <= at < LATEST else None
+
+
+def _safest(local: datetime, zone: tzinfo) -> Stated | None:
+    """The earlier of the two instants that this wall time may mean where the zone changes its offset.
+
+    In the hour that autumn repeats both are real; in the one that spring leaves out the clock that wrote it had not
+    been changed, or had been changed too early. Who counts from the earlier one is never late.
+    """
+    at = min(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return Stated(at, naive=True) if EARLIEST <= at < LATEST else None
 
 
 @lru_cache(maxsize=64)

@@ -48,6 +48,8 @@ from breachflow.core.event import Severity
 from breachflow.core.facts import Facts
 
 Sources = tuple[str, ...]
+NAME = r"[a-z0-9][a-z0-9._-]{0,79}"
+"""How a format may be called: as it is written in settings, in requests and as a file's name."""
 
 
 class MappingError(ValueError):
@@ -131,7 +133,7 @@ def parsed(content: bytes) -> Mapping:
         mapping = msgspec.convert(read, Mapping)
     except msgspec.ValidationError as error:
         raise MappingError(placed(str(error), source)) from None
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,79}", mapping.name):
+    if not re.fullmatch(NAME, mapping.name):
         raise MappingError("`name` is written in lower case letters, digits and hyphens, at most 80")
     return mapping
 

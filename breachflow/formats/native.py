@@ -22,7 +22,9 @@ NAME = "native"
 SCHEMA = "breachflow.security_event.v1"
 WRITTEN_BY_READERS = frozenset({"format", "detected_at_basis", "users"})
 KEYS = tuple(name for name in SecurityEvent.__struct_fields__ if name not in WRITTEN_BY_READERS)
+_KEYS = frozenset(KEYS)
 REQUIRED = ("id", "source", "detected_at", "title")
+_REQUIRED = frozenset(REQUIRED)
 
 _CHOICES = {"severity": SEVERITIES, "verdict": get_args(Verdict), "reported_by": get_args(DiscoveredBy)}
 _AT = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`$")
@@ -41,10 +43,10 @@ def recognise(document: dict[str, Any]) -> bool:
     """
     if document.get("schema") == SCHEMA:
         return True
-    stated = sum(key in document for key in REQUIRED)
+    stated = len(_REQUIRED.intersection(document))
     if "detected_at" in document:
         return stated >= 2
-    return stated >= 3 and all(key in KEYS for key in document)
+    return stated >= 3 and _KEYS.issuperset(document)
 
 
 def read(document: dict[str, Any], raw: bytes, context: Context) -> SecurityEvent:  # noqa: ARG001 - as every reader.
@@ -58,12 +60,11 @@ def read(document: dict[str, Any], raw: bytes, context: Context) -> SecurityEven
         if document["schema"] != SCHEMA:
             raise Unreadable(f"`schema` is not {SCHEMA}: this version reads no other")
         document = {key: value for key, value in document.items() if key != "schema"}
-    for key in document:
-        if key not in KEYS:
-            raise Unreadable(_unknown(key, "", KEYS))
+    if not _KEYS.issuperset(document):
+        raise Unreadable(_unknown(next(key for key in document if key not in _KEYS), "", KEYS))
     # "Absent or null means unknown."
     stated = {key: value for key, value in document.items() if value is not None}
-    if _SUSPICIOUS.search(raw):
+    if _suspicious(raw):
         stated = harmless(stated)
     for key in REQUIRED:
         if key not in stated:
@@ -79,6 +80,13 @@ def read(document: dict[str, Any], raw: bytes, context: Context) -> SecurityEven
         raise Unreadable(_sentence(str(error))) from None
     _check_instants(event, "")
     return structs.replace(event, detected_at=event.detected_at.astimezone(UTC))
+
+
+def _suspicious(raw: bytes) -> bool:
+    # Most events are plain ASCII, which is searched for two words in a fraction of the time.
+    if raw.isascii():
+        return b"\\u" in raw or b"\x7f" in raw
+    return _SUSPICIOUS.search(raw) is not None
 
 
 def _sentence(message: str) -> str:

@@ -73,6 +73,8 @@ def _read(
             known = recognise(document, extra)
             if known is not None and known.records is None:
                 return (_one(document, payload, known, 1, context),)
+            if known is None and native.recognise(document):
+                return (_one(document, payload, native.NAME, 1, context),)
         found = list(_records(document, payload, chosen, extra))
         if any(known == native.NAME and own is not payload for _, own, known in found):
             refuse_duplicate_keys(payload, document)

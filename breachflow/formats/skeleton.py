@@ -34,8 +34,8 @@ _LATER = re.compile(r"updat|modif|ingest|insert|index|receiv|process|sync", re.I
 _NOW = datetime(2050, 1, 1, tzinfo=UTC)  # Only whether a value is a time matters here, not which year syslog meant.
 
 
-def skeleton(document: Any) -> str:
-    """A TOML mapping whose paths are guessed from this record; it holds paths, never values.
+def skeleton(document: Any, name: str = "my-product") -> str:
+    """A TOML mapping of that name whose paths are guessed from this record; it holds paths, never values.
 
     The result can be read as it stands where a title was found; the guesses beside each other are alternatives.
     """
@@ -51,7 +51,7 @@ def skeleton(document: Any) -> str:
     lines = [
         "# Guessed from one record: keep the paths that are right, delete the others, and try it again with",
         "#   breachflow normalise --mapping THIS-FILE RECORD",
-        'name = "my-product"',
+        f"name = {json.dumps(name)}",
         ("" if naive else "# ") + 'zone = "UTC"    # of times without offset: the zone that the product writes',
         "",
         "[[recognise]]",

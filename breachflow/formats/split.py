@@ -17,7 +17,7 @@ from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 CHUNK = 1 << 20
 """Bytes read at a time; what is held is one record and one chunk, however long the file."""
 
-REREAD = 1_000_000
+REREAD = 100_000
 """Bytes of one file that are looked at twice, to tell a document that was cut off from one that goes on in the next
 line. Once they are used up, a line that begins like a document begins one: whoever sends thousands of cut documents
 must not make each of them cost the whole file."""
@@ -214,9 +214,7 @@ class _Window:
             elif token[:1] in b"{[":
                 depth += len(token)
                 if depth > MAX_DEPTH and (head or at > MAX_PAYLOAD or not in_array):
-                    # Nobody reads this one, and counting its brackets would hold up the others.
-                    tail, _ = self.up_to(_NEXT_DOCUMENT)
-                    return (head, False) if head else (tail, len(tail) < MAX_PAYLOAD)
+                    return self.too_deep(head, at)
             else:
                 depth -= 1
                 if depth <= 0:
@@ -229,6 +227,12 @@ class _Window:
             self.buffer[:0] = taken[doubtful:]
             taken = taken[:doubtful]
         return (head, False) if head else (taken.rstrip(), len(taken) <= MAX_PAYLOAD)
+
+    def too_deep(self, head: bytes | None, at: int) -> tuple[bytes, bool]:
+        """What nobody reads, up to the next document: counting its brackets on would hold up the others."""
+        tail, _ = self.up_to(_NEXT_DOCUMENT)
+        self.reread += max(0, at - len(tail))
+        return (head, False) if head else (tail, len(tail) < MAX_PAYLOAD)
 
     def ended(self, start: int) -> bool:
         """Whether the document ends here, ahead of a line that begins like one: it does, unless it says "go on"."""

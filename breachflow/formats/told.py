@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -157,8 +158,16 @@ def _detected(told: Told, name: str, context: Context) -> tuple[datetime, Detect
         if stated is not None:
             return stated.at, "zone_assumed" if stated.naive else "stated"
     if naive:
-        raise Unreadable(f"the {name} record's time has no offset: declare the zone that {name} writes its times in")
+        raise Unreadable(f"the {name} record's time has no offset: {zone_setting(name)}")
     return context.received_at, "receipt"
+
+
+def zone_setting(name: str) -> str:
+    """How the zone of a format's times is declared, as the end of a sentence."""
+    table = name if re.fullmatch("[A-Za-z0-9_-]+", name) else f'"{name}"'
+    return (
+        f'declare the zone that it writes, as `zone = "Europe/Paris"` under [formats.{table}] in the organisation file'
+    )
 
 
 def _declared(zone_name: str, name: str) -> Any:

@@ -82,6 +82,7 @@ class Answering(Lists):
             change = self.step(row.of.id, ask)
             assert change is not None, "an erasure is an entry of the register"
             changes.append(change)
+            self.workflow.forget_mails(row.of)
         if not changes:
             raise NotPossible(f"{case}: the names were erased already.")
         return changes

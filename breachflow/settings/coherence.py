@@ -23,10 +23,10 @@ def errors(organisation: Organisation) -> Iterator[Flaw]:
     yield from _references(organisation)
     if not organisation.ranked("dpo"):
         yield _error(("people",), "nobody has the rank `dpo`; the first alert of every case goes to the DPO.")
-    try:
-        ZoneInfo(organisation.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield _error(("zone",), "there is no such time zone; write one like Europe/Paris or Indian/Reunion.")
+    yield from _zone(organisation.zone, ("zone",))
+    for name, stated in organisation.formats.items():
+        if stated.zone is not None:
+            yield from _zone(stated.zone, ("formats", name, "zone"))
     if not organisation.languages:
         yield _error(("languages",), 'is empty; name the languages of drafts and mails, like ["fr", "en"].')
     for place, controller in enumerate(organisation.controllers):
@@ -60,6 +60,13 @@ def warnings(organisation: Organisation) -> Iterator[Flaw]:
             )
     if organisation.sender.endswith("@localhost"):
         yield _warning(("sender",), "is at localhost; mail servers refuse it. Name an address of your own domain.")
+
+
+def _zone(name: str, path: Path) -> Iterator[Flaw]:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield _error(path, "there is no such time zone; write one like Europe/Paris or Indian/Reunion.")
 
 
 def _twice(key: str, entries: Sequence[Any]) -> Iterator[Flaw]:

@@ -146,13 +146,14 @@ def _form(text: str) -> tuple[dict[str, Any], list[Finding]]:
 def _located(flaws: Iterable[Flaw], text: str) -> list[Finding]:
     known = lines(text)
     found = [
-        Finding(level=flaw.level, line=line(known, flaw.path), key=_key(flaw.path), sentence=flaw.sentence)
+        Finding(level=flaw.level, line=line(known, flaw.path), key=keyed(flaw.path), sentence=flaw.sentence)
         for flaw in flaws
     ]
     return sorted(found, key=lambda finding: (finding.line or 0, finding.level))
 
 
-def _key(path: Path) -> str:
+def keyed(path: Path) -> str:
+    """Return a path as people write it: `people[2].rank`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 

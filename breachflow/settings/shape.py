@@ -31,7 +31,7 @@ def flaws(value: Any, kind: type[Struct], path: Path = ()) -> Iterator[Flaw]:
     if not isinstance(value, dict):
         yield Flaw("error", path, f"must be a table, with keys like `{msgspec.structs.fields(kind)[0].name}`.")
         return
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     meant = set()
     for key in value:
         if key not in fields:
@@ -50,7 +50,12 @@ def _value(value: Any, annotation: Any, path: Path) -> Iterator[Flaw]:
     if isinstance(bare, type) and issubclass(bare, Struct):
         yield from flaws(value, bare, path)
         return
-    if get_origin(bare) is tuple and isinstance(value, list):
+    if get_origin(bare) is dict and isinstance(value, dict):
+        element = get_args(bare)[1]
+        for key, one in value.items():
+            yield from _value(one, element, (*path, key))
+        return
+    if get_origin(bare) is tuple and get_args(bare)[1:] == (...,) and isinstance(value, list):
         element = get_args(bare)[0]
         inner = [flaw for place, one in enumerate(value) for flaw in _value(one, element, (*path, place))]
         yield from inner

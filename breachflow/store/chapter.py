@@ -28,6 +28,10 @@ def cases_in(rows: Iterable[Row]) -> list[Case]:
     return [_read_case(row[-1]) for row in rows]
 
 
+PSEUDONYMS = "pseudonyms"
+"""The name of the secret under which user names become pseudonyms; no case and no day is called so."""
+
+
 def event_row(identity: bytes, content: bytes) -> bytes:
     """Name an event's raw bytes, for the vault."""
     return b"event:" + identity + content

@@ -20,6 +20,7 @@ from breachflow.store import statements as sql
 from breachflow.store.chapter import Chapter
 from breachflow.store.engine import Outrun, Row
 from breachflow.store.errors import UnknownCase
+from breachflow.store.forgetting import forget_people
 from breachflow.store.instants import plain
 from breachflow.store.vault import Sealer
 
@@ -186,9 +187,7 @@ class PeopleLists(Chapter):
             sealer = self._vault.sealers({key_of(list_id)}, ())[key_of(list_id)]
             many(sql.SET_PEOPLE_TEXTS, [(_seal(sealer, list_id, -1, moves.texts), list_id)])
         if moves.forget is not None:
-            self._vault.destroy(key_of(list_id), *moves.forget)
-            many(sql.FORGET_PEOPLE, [(list_id,)])
-            many(sql.FORGET_PEOPLE_TEXTS, [(list_id,)])
+            forget_people(self._engine, self._vault, list_id, *moves.forget)
 
 
 def _list(row: Row) -> ListRow:

@@ -459,6 +459,7 @@ PEOPLE_CHUNK = """
 PEOPLE_STATES = "SELECT number, states, cuts FROM people_chunks WHERE list_id = ? ORDER BY number"
 
 FORGET_PEOPLE = "UPDATE people_chunks SET sealed = NULL WHERE list_id = ? AND sealed IS NOT NULL"
+ERASE_PEOPLE_LIST = "UPDATE people_lists SET version = version + 1, state = 'erased' WHERE id = ? AND state <> 'erased'"
 FORGET_PEOPLE_TEXTS = "UPDATE people_lists SET texts = NULL WHERE id = ? AND texts IS NOT NULL"
 
 DROP_PEOPLE_CHUNKS = "DELETE FROM people_chunks WHERE list_id = ?"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from breachflow.store import statements as sql
 from breachflow.store.cases import Cases
+from breachflow.store.chapter import PSEUDONYMS
 from breachflow.store.commit import Commit
 from breachflow.store.deadletters import DeadLetters
 from breachflow.store.engine import Engine
@@ -28,6 +29,14 @@ class Store(Commit, Cases, Outbox, Posts, Record, DeadLetters, Erasure, Publishi
     Any number of processes may have one open on the same database: a step is written whole or not at all, and never
     over somebody else's.
     """
+
+    _pseudonym_key: bytes | None = None
+
+    def pseudonym_key(self) -> bytes:
+        """Return the key under which user names become pseudonyms: one for the life of this database."""
+        if self._pseudonym_key is None:
+            self._pseudonym_key = self._vault.secret(PSEUDONYMS)
+        return self._pseudonym_key
 
     def close(self) -> None:
         """Let go of the database."""

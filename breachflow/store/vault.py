@@ -95,6 +95,17 @@ class Vault:
         self._opened = {key: aes for key, aes in self._opened.items() if key[0] != name}
         return done > 0
 
+    def secret(self, name: str) -> bytes:
+        """Return the 32 bytes of that name, made where there are none; they outlive a change of the master key."""
+        with self._engine.transaction():
+            if not self._latest([name]):
+                self._made({name: 1})
+            ((_, generation, wrapped),) = self._latest([name])
+            if wrapped is None:
+                raise Damaged(f"The secret {name} was destroyed in the database.")
+            self._unwrap(name, generation, wrapped)
+            return self._master_aes().decrypt(*_parts(wrapped, name, generation))
+
     def rewrap(self, master: bytes) -> int:
         """Wrap every living data key with another master key, all or none; return how many."""
         successor = Vault(self._engine, master)

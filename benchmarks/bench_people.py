@@ -234,7 +234,7 @@ def processor(count: int) -> None:
     def whole() -> None:
         for person in crowd[:50]:
             blocks = [*notice.before, Block("paragraph", person.name), *notice.after]
-            formats.pdf([block for block in blocks if block.text != HERE], "fr")
+            formats.pdf([block for block in blocks if block.text != HERE], "fr", datetime.now(UTC))
 
     rate, plain = len(crowd) / processor_seconds(ours), 50 / processor_seconds(whole)
     print(f"  letters a minute and core: {rate * 60:,.0f}; one document each: {plain * 60:,.0f}; x {rate / plain:.1f}")

@@ -76,6 +76,7 @@ def case_of(facts: dict, *, now: datetime = START, house: Organisation = HOUSE, 
     }
     parts = (part,) if part else parts_of(known, (), None, charter)
     if filed is not None:
+        filed = replace(filed, stated=facts, aware_at=aware, assets=("contrats-01",))
         parts = tuple(replace(part, filings=(filed,)) for part in parts)
     values = {
         "id": "BF-261124-TEST", "version": 3, "title": "Something happened", "source": "soc/test", "opened_at": START,
@@ -89,10 +90,13 @@ def case_of(facts: dict, *, now: datetime = START, house: Organisation = HOUSE, 
     return replace(case, clocks=derived(case, charter, now))
 
 
-def learnt(case: Case, at: datetime, origin: str = "person:Claire Fontanel", **facts) -> Case:
-    """The case after somebody learnt more."""
-    known = {name: Known(value=value, origin=origin, at=at, confidence="verified") for name, value in facts.items()}
-    return replace(case, facts=case.facts | known)
+def learnt(case: Case, at: datetime, origin: str = "person:Claire Fontanel", reason: str = "", **facts) -> Case:
+    """The case after somebody learnt more; `None` takes a fact back."""
+    known = {
+        name: Known(value=value, origin=origin, at=at, confidence="verified", reason=reason)
+        for name, value in facts.items()
+    }
+    return replace(case, facts={name: one for name, one in (case.facts | known).items() if one.value is not None})
 
 
 def answer_of(case: Case, house: Organisation = HOUSE):

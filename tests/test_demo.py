@@ -61,13 +61,15 @@ def test_it_tells_which_cases_opened_who_was_mailed_and_what_was_set_aside(play,
 
 
 def test_every_draft_of_every_case_is_whole(play, tmp_path):
-    """Eight cases, every audience, both languages: no gap, no raw key, no line of the other language."""
+    """Eight cases, every audience, both languages: no gap, no raw key, no line of the other language, plain words."""
     ids = set(re.findall(r"BF-\d{6}-[0-9A-Z]{9}", play(tmp_path / "home")))
     for case in sorted(ids):
         for audience in AUDIENCES:
             for lang in ("fr", "en"):
                 text = play(tmp_path / "home", "draft", case, "--for", audience, "--lang", lang, "--format", "text")
                 check(OWN_WORDS.sub("…", text), lang)
+                assert "Texte trop difficile" not in text
+                assert "This text is too hard" not in text
 
 
 def test_what_it_lays_down_is_what_each_case_needs(play, tmp_path):

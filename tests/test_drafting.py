@@ -21,8 +21,9 @@ from breachflow.core import (
     facts,
 )
 from breachflow.core.case import Candidate, Clock, InformedPeople, Part
-from breachflow.core.drafting import FIELD_OF, worksheet
+from breachflow.core.drafting import worksheet
 from breachflow.core.drafting_audiences import wanted
+from breachflow.core.drafting_changes import FIELD_OF
 from breachflow.core.drafting_material import answer_by, material
 from breachflow.core.facts import DATA_KINDS, FACT_NAMES, INCIDENT_TYPES, PEOPLE_KINDS
 from breachflow.core.organisation import Person
@@ -180,16 +181,55 @@ def test_the_kind_follows_the_filings():
 
 
 def test_a_complement_shows_what_changed_since_the_filing_and_who_says_so():
-    """Only what was learnt after it, each field once."""
+    """Only what was learnt after it, each field once, in the form's order; what follows from it comes after it."""
     case = case_of(LEAK, aware=START, filed=filing(START + hours(5)))
-    case = learnt(case, START + hours(8), people_count=17911, people_count_basis="exact", recipient="public")
+    case = learnt(case, START + hours(8), reason="counted", people_count=17911, people_count_basis="exact")
+    case = learnt(case, START + hours(8), recipient="public", individual_contact="possible", ongoing=False)
     case = learnt(case, START + hours(9), origin="event:soc/test/2#/facts/harms", harms=["fraud"])
     made = sheet(case, START + hours(10))
-    assert [(change.number, change.origin, change.who) for change in made.changes] == [
-        (67, "person", "Claire Fontanel"), (68, "person", "Claire Fontanel"), (85, "event", ""),
-        (90, "person", "Claire Fontanel"),
+    person = ("person", "Claire Fontanel")
+    assert [(one.number, one.fact, one.origin, one.who, one.reason) for one in made.changes] == [
+        (67, None, *person, "counted"), (68, None, *person, "counted"), (85, None, "event", "soc/test/2", ""),
+        (90, "individual_contact", *person, ""), (90, "recipient", *person, ""), (90, None, "assessment", "", ""),
     ]  # fmt: skip
+    assert (made.before.fields[68].value, made.fields[68].value) == (18250, 17911)
+    assert made.before.fields[85].open
     assert sheet(case_of(LEAK)).changes == ()
+
+
+def test_what_nobody_states_any_more_is_a_change_too():
+    """A number that was filed and turned out to be wrong is unknown again: the authority learns that."""
+    case = case_of(LEAK, aware=START, filed=filing(START + hours(5)))
+    case = learnt(case, START + hours(8), people_count=None, people_count_basis=None)
+    made = sheet(case, START + hours(10))
+    assert {(one.number, one.origin, one.at) for one in made.changes if one.number in (67, 68)} == {
+        (67, "gone", None), (68, "gone", None)
+    }  # fmt: skip
+    assert (made.before.fields[68].value, made.fields[68].idle) == (18250, "no_number")
+
+
+def test_a_change_inside_a_box_of_the_form_is_shown_by_its_fact():
+    """Contract and vehicle data share the form's box "additional data types"; one more of them is news all the same."""
+    known = LEAK | {"data": ["contact", "vehicle"]}
+    case = case_of(known, aware=START, filed=filing(START + hours(5)))
+    case = learnt(case, START + hours(8), data=["contact", "vehicle", "contract"])
+    first = sheet(case, START + hours(10)).changes[0]
+    assert (first.number, first.fact) == (70, "data") or (first.number, first.fact) == (71, None)
+
+
+def test_what_changed_between_the_filing_and_its_recording_is_not_made_up():
+    """Filed at two, recorded at four; the number was corrected at three: nobody here knows which one was filed."""
+    case = case_of(LEAK, aware=START, filed=filing(START + hours(5)))
+    case = learnt(case, START + hours(6), people_count=17911)
+    late = replace(filing(START + hours(5)), stated=LEAK | {"people_count": 17911}, later=("people_count",))
+    case = replace(case, parts=tuple(replace(part, filings=(late,)) for part in case.parts))
+    case = learnt(case, START + hours(8), people_count=17000)
+    (change,) = [one for one in sheet(case, START + hours(10)).changes if one.number == 68]
+    assert not change.kept
+    unknown = replace(late, stated=None)
+    case = replace(case, parts=tuple(replace(part, filings=(unknown,)) for part in case.parts))
+    made = sheet(case, START + hours(10))
+    assert (made.before, [(one.number, one.kept) for one in made.changes]) == (None, [(68, False)])
 
 
 def test_completeness_counts_what_the_form_needs_and_grows_with_what_is_known():

@@ -22,13 +22,14 @@ from breachflow import inbox as inbox_module
 from breachflow import loop
 from breachflow.core.charter import Charter
 from breachflow.desk import Folder, file_name
+from breachflow.formats import read
 from breachflow.inbox import Inbox
 from breachflow.loop import Duty, ingest, serve
 from breachflow.meter import Meter
 from breachflow.settings.environment import load
 from breachflow.settings.home import master_key
 from breachflow.store import Unavailable, open_store
-from breachflow.workflow import Workflow
+from breachflow.workflow import Record, Workflow
 
 SERVICE = Path(__file__).parent / "programs" / "service.py"
 AT_ONCE = Path(__file__).parent / "programs" / "at_once.py"
@@ -418,6 +419,25 @@ def test_a_signal_ends_the_service_cleanly_and_soon(service, tmp_path, number):
     settings = load({"BREACHFLOW_HOME": str(tmp_path)}, tmp_path)
     with open_store(settings.database, master_key(settings)) as store:
         assert store.counts().cases == 50
+
+
+def test_a_draft_does_not_wait_for_the_heartbeat(make, tmp_path):
+    """Whoever opened the case, this process or another: its drafts are made though the clocks beat once in ten minutes."""
+    stopping = threading.Event()
+    (drafts,) = [one for one in loop._duties(make, tmp_path, 600.0, stopping, intake=False) if one.name == "drafts"]
+    drafts.start()
+    try:
+        workflow = make()
+        (reading,) = read(event(), received_at=datetime.now(UTC))
+        workflow.receive([Record(reading, "test")])
+        (case,) = workflow.store.every_case()
+        until = time.monotonic() + 60
+        while not (tmp_path / "drafts" / case.id).is_dir() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert (tmp_path / "drafts" / case.id).is_dir()
+    finally:
+        stopping.set()
+        assert drafts.join(time.monotonic() + 60)
 
 
 # The desk.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from html import unescape
 from io import BytesIO
 
 import pytest
@@ -52,11 +53,11 @@ def test_every_format_opens_and_holds_the_same_words(audience, lang):
     assert html.startswith("<!doctype html>")
     assert f'<html lang="{lang}">' in html
     assert "http" not in html, "nothing is loaded from outside"
-    plain = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    plain = " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
     for line in filter(None, told):
         one = " ".join(line.split())
         assert one in text or one.rstrip(":") in text, one
-        assert one.replace("&", "&amp;") in plain or '"' in one
+        assert one in plain
 
 
 def test_hostile_texts_come_out_inert():

@@ -50,7 +50,7 @@ def test_both_languages_have_every_key():
         assert all(said.strip() for group in (fr, en) for keys in group.values() for said in keys.values())
     fr = labels("fr")
     assert set(fr["data"]) == set(DATA_KINDS)
-    assert set(fr["your_data"]) == set(DATA_KINDS) - {"unknown"} - drafting_people.NEVER_NAMED
+    assert set(fr["your_data"]) == set(fr["sms_data"]) == set(DATA_KINDS) - {"unknown"} - drafting_people.NEVER_NAMED
     assert set(fr["people"]) == set(PEOPLE_KINDS)
     assert set(fr["incident_type"]) == set(fr["plainly"]) == set(INCIDENT_TYPES)
     assert set(fr["rule"]) == set(RULES)

@@ -15,15 +15,16 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from postgres_server import PostgresServer, postgres_server  # noqa: F401 - a fixture.
 from store_samples import case_named
 from story import BREACH, Story, organisation
 
 from breachflow.core.account import account
 from breachflow.core.case import Case, Held, IllegalMove, Stage, facts_of
-from breachflow.core.decision import Confirm, Dismiss, Hold, Release, Reopen, SetFacts
+from breachflow.core.decision import Confirm, Dismiss, Filed, Hold, Release, Reopen, SetFacts
 from breachflow.core.organisation import Policy, Retention, Screening
-from breachflow.core.retention import day_until, expired, expired_days, kept, latest_closing, years_later
+from breachflow.core.retention import day_until, erased, expired, expired_days, kept, latest_closing, years_later
 from breachflow.inbox import Inbox
 from breachflow.loop import serve
 from breachflow.rendering import Renderer
@@ -106,6 +107,23 @@ def test_a_closed_case_loses_its_raw_events_first_and_its_content_years_later(st
     assert "Durand" not in everything(story)
     assert "durand" not in everything(story)
     assert story.workflow.forget() == 0
+
+
+def test_what_a_filing_stated_in_free_words_goes_with_the_rest(story):
+    """The free texts that were filed and why they changed; what remains is what the register shows in the open."""
+    story.decide(Confirm(by="dpo", aware_at=story.watch(), reason="the logs show it"))
+    story.decide(Filed(by="dpo", at=story.watch(), reference="N-1"))
+    story.advance(hours=1)
+    story.decide(
+        SetFacts(by="dpo", reason="Marie Durand called", values={"text_nature": "her file", "people_count": 7})
+    )
+    assert "Durand" in repr(story.case.parts)
+    closed = replace(story.case, stage=Stage.CLOSED)
+    gone = erased(closed, "Claire", "The proceedings are over.", story.watch()).case
+
+    assert "Durand" not in repr(gone)
+    assert "her file" not in repr(gone)
+    assert gone.parts[0].filings[0].stated["people_count"]
 
 
 def test_what_was_erased_leaves_a_register_that_says_so(story):

@@ -348,6 +348,22 @@ def test_as_processor_the_controllers_are_told_and_no_authority(story):
     assert story.case.stage == "handled"
 
 
+def test_a_complement_says_what_was_filed_what_is_true_now_and_why(story, tmp_path):
+    """The number of people is corrected after the filing: old value, new value and the reason lie on the desk."""
+    story.event()
+    story.decide(Confirm(by="dpo", aware_at=START, reason="the logs show it"))
+    story.decide(SetFacts(by="ciso", values={"people_count": 900, "text_nature": "The base was copied."}))
+    story.decide(Filed(by="dpo", at=story.watch(), reference="N-1"))
+    story.advance(hours=2)
+    story.decide(SetFacts(by="ciso", reason="duplicates were taken out", values={"people_count": 850}))
+
+    (path,) = (tmp_path / "drafts" / story.case.id).glob("cnil-*.en.txt")
+    told = " ".join(path.read_text().split())
+    assert "Number of people Stated in that filing: 900 Now: 850 Reason for the change: established on" in told
+    assert "by ciso: duplicates were taken out" in told
+    assert told.count("Stated in that filing") == 1, "nothing else changed"
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_client_that_is_no_controller_of_ours_keeps_its_own_clock(story, turned):
     """Controller for one processing and processor for a client's: both clocks run, in whatever order they are named."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from breachflow.cli import assembly
 from breachflow.cli.answers import BASES, lasting, local, one_line, print_json, say
-from breachflow.core.case import Case
+from breachflow.core.case import Case, Filing
 from breachflow.core.overview import at_a_glance, utc
 
 
@@ -44,7 +45,7 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
             "processing": part.processing,
             "role": part.role,
             "assessment": msgspec.to_builtins(assessed(case, part, charter, flips=True)),
-            "filings": msgspec.to_builtins(part.filings),
+            "filings": [_short(filing) for filing in part.filings],
             "exempted": msgspec.to_builtins(part.exempted),
             "informed": msgspec.to_builtins(part.informed),
         }
@@ -87,6 +88,12 @@ def whole(case: Case, store: Any, charter: Any, now: datetime) -> dict[str, Any]
             for row in store.entries(case.id)
         ],
     }  # fmt: skip
+
+
+def _short(filing: Filing) -> dict[str, Any]:
+    """A filing without what it stated: `draft --kind complement` shows it beside today's values."""
+    short: dict[str, Any] = msgspec.to_builtins(replace(filing, stated=None, later=(), aware_at=None, assets=()))
+    return short
 
 
 def _tell(answer: dict[str, Any], case: Case, zone: str, now: datetime) -> None:

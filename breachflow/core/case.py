@@ -38,13 +38,15 @@ Confidence = Literal["verified", "extracted", "mapped", "estimated"]
 class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact of a case: its value in JSON types, where it comes from, since when, and how sure it is.
 
-    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY` (several with commas), or `person:WHO`.
+    `origin` is `event:SOURCE/ID#/facts/KEY`, `datamap:ENTRY` (several with commas), or `person:WHO`. `reason` is
+    that person's, where one was given.
     """
 
     value: Any
     origin: str
     at: Instant
     confidence: Confidence
+    reason: str = ""
 
 
 class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,13 +85,25 @@ class Proposal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Filing(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A notification filed with an authority."""
+    """A notification filed with an authority, and what it stated: the facts, the instant of awareness, the assets.
+
+    `stated` is `None` where that is not on record. Facts in `later` changed between the filing and its recording: what
+    was filed of them nobody knows here.
+    """
 
     at: Instant
     kind: FilingKind
     reference: str
     authority: str
     by: str
+    stated: dict[str, Any] | None = None
+    later: tuple[str, ...] = ()
+    aware_at: Instant | None = None
+    assets: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        """Filings are told apart by when and by whom; what they stated has no hash."""
+        return hash((self.at, self.kind, self.reference, self.authority, self.by))
 
 
 class Exempted(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -127,7 +127,8 @@ def _facts(case: Case, decision: SetFacts, charter: Charter, now: datetime) -> S
             changes.append(FactChange(name, before, after, f"person:{decision.by}"))
         if after is None:
             facts.pop(name, None)
-    facts |= stated(valid, f"person:{decision.by}", now, "verified")
+    said = stated(valid, f"person:{decision.by}", now, "verified")
+    facts |= {name: replace(known, reason=decision.reason) for name, known in said.items()}
     body, sealed = changed_facts(changes)
     parts = case.parts
     if "scopes" in decision.values or "role" in decision.values:
@@ -219,6 +220,10 @@ def _filed(case: Case, decision: Filed, charter: Charter, now: datetime) -> Step
         reference=decision.reference,
         authority=decision.authority or (known.authority if known is not None else "CNIL"),
         by=decision.by,
+        stated={name: known.value for name, known in case.facts.items()},
+        later=tuple(name for name, known in case.facts.items() if known.at > decision.at),
+        aware_at=case.aware.at if case.aware is not None else None,
+        assets=case.assets,
     )
     parts = tuple(
         replace(part, filings=(*part.filings, filing), exempted=None)

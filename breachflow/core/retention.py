@@ -20,6 +20,7 @@ from breachflow.core.case import (
     Change,
     Entry,
     Erased,
+    Filing,
     Forget,
     IllegalMove,
     Known,
@@ -162,13 +163,20 @@ def _erased(case: Case, by: str, reason: str, now: datetime) -> Change:
         case,
         version=case.version + 1,
         title=words(now),
-        facts={name: known for name, known in case.facts.items() if not is_sealed(name)},
+        facts={name: replace(known, reason="") for name, known in case.facts.items() if not is_sealed(name)},
+        parts=tuple(replace(part, filings=tuple(map(_bared, part.filings))) for part in case.parts),
         assets=(),
         joined=tuple(replace(one, replaced={}) for one in case.joined),
         erased=Erased(at=now, by=by, facts=tuple(gone)),
         raw_erased_at=now,
     )
     return _change(case, after, "erased", Forget(what="content", by=by, reason=reason, at=now, assets=case.assets))
+
+
+def _bared(filing: Filing) -> Filing:
+    """Return a filing without the free texts that it stated."""
+    stated = {name: value for name, value in (filing.stated or {}).items() if not is_sealed(name)}
+    return replace(filing, stated=None if filing.stated is None else stated, assets=())
 
 
 def _change(case: Case, after: Case, kind: str, forget: Forget) -> Change:

@@ -49,7 +49,11 @@ class Carrier(Protocol):
 
 
 class Singly:
-    """One mail after the other through the ordinary route."""
+    """One mail after the other through the ordinary route, each in a request of its own.
+
+    SendGrid would take a thousand people in one (`personalizations`), and answer about all of them at once: one bad or
+    repeated address would refuse the others, and after a time-out the notice would go to all of them again.
+    """
 
     def __init__(self, carrier: Carrier, name: str) -> None:
         self._carrier, self.name = carrier, name

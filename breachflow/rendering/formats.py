@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
 from itertools import groupby
@@ -136,8 +137,8 @@ def _elements(blocks: Sequence[Block]) -> Iterator[str]:
             yield from (f"<{tag}>{value}</{tag}>" for _, value in told)
 
 
-def pdf(blocks: Sequence[Block], lang: str) -> bytes:
-    """Return the blocks as a tagged PDF (PDF/UA-1 and PDF/A-2a)."""
+def pdf(blocks: Sequence[Block], lang: str, at: datetime) -> bytes:
+    """Return the blocks as a tagged PDF (PDF/UA-1 and PDF/A-2a), written at this instant: the same, the same bytes."""
     try:
         import typst
     except ModuleNotFoundError as error:
@@ -151,8 +152,9 @@ def pdf(blocks: Sequence[Block], lang: str) -> bytes:
         ]
         data = {"lang": lang, "title": _breakable(_title(blocks), printable), "blocks": told}
         made: bytes = typst.compile(
-            source, sys_inputs={"data": json.dumps(data)}, pdf_standards=["a-2a", "ua-1"], ignore_system_fonts=True
-        )
+            source, sys_inputs={"data": json.dumps(data)}, pdf_standards=["a-2a", "ua-1"], ignore_system_fonts=True,
+            timestamp=int(at.timestamp()),
+        )  # fmt: skip
         return made
 
     try:

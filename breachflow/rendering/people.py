@@ -102,7 +102,11 @@ def whole(of: Notice, person: Concerned) -> str:
 
 
 class Printer:
-    """Letters as PDF for a printer: each text is laid out once, and every letter puts name and address on it."""
+    """Letters as PDF for a printer: each text is laid out once, and every letter puts name and address on it.
+
+    They are not tagged: they become paper, and a text that is laid out once cannot be tagged for each of its readers.
+    Laid out whole and tagged they come at a tenth to a fifth of the pace, below 20,000 a minute and core.
+    """
 
     def __init__(self, notices: Sequence[Notice | None], sender: Sequence[str], at: datetime) -> None:
         try:

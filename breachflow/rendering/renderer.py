@@ -26,6 +26,7 @@ from breachflow.core.retention import marked
 from breachflow.core.storm import Digest
 from breachflow.rendering import formats, language, people
 from breachflow.rendering.blocks import Block
+from breachflow.rendering.readability import read_by, readability
 from breachflow.rendering.telling import Telling
 from breachflow.rendering.templates import Templates, not_theirs
 
@@ -36,6 +37,9 @@ MEDIA = {
     "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", ".docx"),
     "json": ("application/json", ".json"),
 }
+
+IN_PLAIN_WORDS = frozenset({"people", "public", "sms", "recipient"})
+"""Audiences who are no lawyers: the draft says how hard its text is to read."""
 
 LONGEST_SUBJECT = 180  # Mail programs show less; some gateways refuse more.
 
@@ -146,7 +150,7 @@ class Renderer:
                 yield Rendered(content=content, media=media, suffix=suffix, fallback_reason=worded)
                 continue
             if (audience, lang) not in texts:
-                blocks, reason = self.templates.blocks(audience, lang, organisation.zone, sheet=sheet, sentences=words)
+                blocks, reason = self._told(sheet, lang, words)
                 if worded is not None:
                     blocks.insert(1, not_theirs(f"{lang}/sentences.md.j2", lang))
                 texts[audience, lang] = blocks, reason or worded
@@ -155,7 +159,7 @@ class Renderer:
                 told = {"audience": audience, "lang": lang, "case": case.id, "version": case.version, "blocks": blocks}
                 content = _indented(told)
             else:
-                content = _made(blocks, lang, form)
+                content = _made(blocks, lang, form, now)
             yield Rendered(content=content, media=media, suffix=suffix, fallback_reason=reason)
 
     def notice(self, sheet: Worksheet, lang: Lang) -> tuple[people.Notice, str | None]:
@@ -191,6 +195,19 @@ class Renderer:
         content = formats.page(blocks, lang, telling.head("contents")).encode()
         return Rendered(content=content, media=media, suffix=suffix, fallback_reason=reason)
 
+    def _told(self, sheet: Worksheet, lang: Lang, sentences: Mapping[str, str]) -> tuple[list[Block], str | None]:
+        """Write a worksheet for its audience; one for the authority has what was filed before beside it."""
+        zone = sheet.organisation.zone
+        told: dict[str, Any] = {"sheet": sheet, "sentences": sentences}
+        if sheet.audience not in AUTHORITY:
+            blocks, reason = self.templates.blocks(sheet.audience, lang, zone, **told)
+            if sheet.audience in IN_PLAIN_WORDS:
+                place = next((n for n, block in enumerate(blocks, 1) if block.kind == "box"), 1)
+                blocks.insert(place, read_by(readability(blocks, lang), lang))
+            return blocks, reason
+        earlier = self._sentences(sheet.before, lang)[0] if sheet.before is not None else {}
+        return self.templates.blocks(sheet.audience, lang, zone, wording=Telling(lang, zone), earlier=earlier, **told)
+
     def _sentences(self, sheet: Worksheet, lang: Lang) -> tuple[dict[str, str], str | None]:
         """Make the sentences that the form wants where nobody has written a text."""
         blocks, reason = self.templates.blocks("sentences", lang, sheet.organisation.zone, sheet=sheet)
@@ -208,9 +225,9 @@ def _indented(told: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
-def _made(blocks: list[Block], lang: Lang, form: str) -> bytes:
+def _made(blocks: list[Block], lang: Lang, form: str, at: datetime) -> bytes:
     if form == "pdf":
-        return formats.pdf(blocks, lang)
+        return formats.pdf(blocks, lang, at)
     if form == "docx":
         return formats.docx(blocks, lang)
     made = formats.page(blocks, lang) if form == "html" else formats.text(blocks, lang)

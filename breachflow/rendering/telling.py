@@ -34,7 +34,7 @@ class Telling(Wording):
         self._register = language.register(lang)
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """Return what the register's template calls, besides what every template may."""
+        """Return what the templates of register and complement call, besides what every template may."""
         return super().functions() | {
             "head": self.head,
             "called": self.called,
@@ -43,6 +43,8 @@ class Telling(Wording):
             "assessed": self.assessed,
             "decided": self.decided,
             "entered": self.entered,
+            "fact_name": self.name,
+            "fact_value": self.said,
         }
 
     def head(self, key: str) -> str:

@@ -73,6 +73,7 @@ class Wording:
             "asked": self.asked,
             "open": self.open,
             "field": self.field,
+            "was": self.was,
             "title": self.title,
             "sections": lambda: [(self._edpb["section"][key], numbers) for key, numbers in SECTIONS.items()],
             "cnil_origins": drafting_cnil.origins,
@@ -173,7 +174,7 @@ class Wording:
     def sms(self, start: str, kinds: Sequence[str], end: str, advice: Sequence[str]) -> drafting_sms.Sms:
         """Return the fullest short message: how it starts, which data, as much advice as fits, and where to ask."""
         start, end = free(inert(start)), free(inert(end))
-        names = [self.label(kind, "data") for kind in kinds]
+        names = [self.label(kind, "sms_data") for kind in kinds]
         more = f" {self.label('and_more', 'words')}"
         # All kinds of data, else fewer; however it is cut, the message says that there are more.
         first = [
@@ -215,9 +216,20 @@ class Wording:
         value = sentences[field.sentence] if field.sentence is not None else self._value(field)
         if field.open is None:
             return value
-        # Elsewhere the form's letter only holds the place until the answer is there.
-        tells = field.sentence is not None or number in TELLING or (number == 55 and sheet.natures)
-        return f"{value.removesuffix('.')} ({self.asked(field.open)})" if value and tells else self.open(field)
+        told = value and self._tells(sheet, field)
+        return f"{value.removesuffix('.')} ({self.asked(field.open)})" if told else self.open(field)
+
+    def was(self, sheet: Worksheet, number: int, sentences: Mapping[str, str]) -> str:
+        """Return a field as it was filed: its value, or that it was open; whoever was asked then is no matter now."""
+        field = sheet.fields[number]
+        if field.open is None:
+            return self.field(sheet, number, sentences)
+        value = sentences[field.sentence] if field.sentence is not None else self._value(field)
+        return value if value and self._tells(sheet, field) else self.label("unknown", "words")
+
+    def _tells(self, sheet: Worksheet, field: Field) -> bool:
+        """Whether an open field says something; elsewhere the form's letter only holds the place until the answer."""
+        return field.sentence is not None or field.number in TELLING or (field.number == 55 and bool(sheet.natures))
 
     def _value(self, field: Field) -> str:
         value, number = field.value, field.number

@@ -112,10 +112,10 @@ def _number(value: float) -> datetime | None:
 
 
 def _text(value: str, received_at: datetime) -> datetime | None:
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         if len(value) == 14:
             return _built(value[:4], value[4:6], value[6:8], value[8:10], value[10:12], value[12:], None, None)
-        return _number(int(value)) if value.isascii() and len(value) <= 19 else None
+        return _number(int(value)) if len(value) <= 19 else None
     # A week date or a bare month would be read as a day by the fast way, so it wants a clock time; and every ISO time
     # begins with four digits.
     if (":" in value or "T" in value) and value[:4].isdigit():

@@ -91,6 +91,17 @@ def test_thousands_of_documents_that_were_cut_off_cost_no_more_than_their_bytes(
     assert took[1] < 12 * took[0] + 0.5, "four times as many may cost four times as much, not sixteen times"
 
 
+def test_digits_that_are_no_number_are_no_fault_of_ours():
+    """A superscript two is a digit to Unicode and no number to anybody."""
+    head = "CEF:0|Varonis Inc.|DatAdvantage|8.6|5012|Many files opened|"
+    (reading,) = formats.read(f"{head}²".encode(), received_at=RECEIVED, format="varonis-cef")
+    assert reading.event is not None
+    assert reading.event.severity is None
+    (reading,) = formats.read(f"{head}5|rt={'²' * 14}".encode(), received_at=RECEIVED, format="varonis-cef")
+    assert reading.event is not None
+    assert reading.event.detected_at_basis == "receipt"
+
+
 def test_lines_that_open_brackets_without_end_are_not_looked_through_again_and_again():
     """Each might go on in the next ones until it is too deep: what is looked at in vain counts, too."""
     table = b'{"a":[{"a":[[{"a":{"a":[[{"a":[[":[[[[\r\n' * 25_000

@@ -18,7 +18,7 @@ SEVERITIES: tuple[Severity, ...] = ("informational", "low", "medium", "high", "c
 """OCSF's scale, mildest first."""
 
 
-class SecurityEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class SecurityEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One event as its source told it. `source` and `id` together are its identity.
 
     `detected_at` is the source's instant of detection, always with an offset. The last block is added by the reader

@@ -6,8 +6,8 @@ besides says `user:` and sixteen digits: enough to see that two alerts are about
 
 from __future__ import annotations
 
-import hmac
 import re
+from hashlib import blake2b
 from unicodedata import normalize
 
 from msgspec.structs import replace
@@ -15,14 +15,15 @@ from msgspec.structs import replace
 from breachflow.core.event import SecurityEvent
 
 PREFIX = "user:"
-DIGITS = 16  # 64 bits: among a million accounts two share a pseudonym with a chance of 1 in 36 million.
+BYTES = 8  # Among a million accounts two share a pseudonym with a chance of 1 in 36 million.
+LONGEST_TITLE, LONGEST_DESCRIPTION = 500, 20_000  # The event's own limits: a pseudonym may be longer than a name.
 SHORTEST = 4  # Characters of a part of a name (before the @, behind the \) that is looked for in texts by itself.
 
 
 def pseudonym(name: str, key: bytes) -> str:
     """The pseudonym of a user name under the installation's key; case and spelling of letters make no difference."""
-    spelt = normalize("NFKC", name).casefold().encode("utf-8", "surrogatepass")
-    return PREFIX + hmac.digest(key, spelt, "sha256").hex()[:DIGITS]
+    spelt = name if name.isascii() else normalize("NFKC", name)
+    return PREFIX + blake2b(spelt.casefold().encode("utf-8", "surrogatepass"), digest_size=BYTES, key=key).hexdigest()
 
 
 def pseudonymised(event: SecurityEvent, key: bytes) -> SecurityEvent:
@@ -33,23 +34,19 @@ def pseudonymised(event: SecurityEvent, key: bytes) -> SecurityEvent:
     if not event.users:
         return event
     known = {name: pseudonym(name, key) for name in event.users}
-    title, description = event.title, event.description
-    for name in sorted(_spellings(known), key=len, reverse=True):
-        title = _without(title, name, known[name])
-        description = None if description is None else _without(description, name, known[name])
-    return replace(event, users=tuple(dict.fromkeys(known.values())), title=title[:500], description=description)
-
-
-def _spellings(known: dict[str, str]) -> dict[str, str]:
-    """Add how texts call these users for short: what stands behind the domain, and what stands before the @."""
+    users = tuple(dict.fromkeys(known.values()))
     for name, stands_for in list(known.items()):
+        # How texts call a user for short: what stands behind the domain, and what stands before the @.
         for short in (name.rpartition("\\")[2], name.partition("@")[0]):
             if len(short) >= SHORTEST:
                 known.setdefault(short, stands_for)
-    return known
+    description = None if event.description is None else _without(event.description, known)[:LONGEST_DESCRIPTION]
+    return replace(event, users=users, title=_without(event.title, known)[:LONGEST_TITLE], description=description)
 
 
-def _without(text: str, name: str, stands_for: str) -> str:
-    if name.casefold() not in text.casefold():
-        return text
-    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", stands_for, text, flags=re.IGNORECASE)
+def _without(text: str, names: dict[str, str]) -> str:
+    folded = text.casefold()
+    said = [name for name in names if name.casefold() in folded]
+    for name in sorted(said, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", names[name], text, flags=re.IGNORECASE)
+    return text

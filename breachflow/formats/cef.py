@@ -123,7 +123,7 @@ _USERS = ("duser", "suser", "usrName", "username", "ActingObjectSAM", "accountNa
 
 
 def _numeric(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdigit() and len(value) < 10 else value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
 
 
 def _verdict(status: Any) -> Verdict:

@@ -48,6 +48,9 @@ def gatherer(*sources: str) -> Gatherer:
         return _nowhere
     # Most paths are keys inside keys: those are followed here, the others hand on what they find step by step.
     ways = tuple(_way(source) for source in sources)
+    plain = [(key, inner) for key, inner, _ in ways if key is not None and inner is not None]
+    if len(plain) == len(ways) <= MAX_FOUND:
+        return _keys_only(plain)
 
     def gather(record: Any) -> list[Any]:
         found: list[Any] = []
@@ -70,6 +73,34 @@ def gatherer(*sources: str) -> Gatherer:
         return found
 
     return gather
+
+
+def _keys_only(ways: list[tuple[str, tuple[str, ...]]]) -> Gatherer:
+    """Follow keys inside keys, as most formats need it: each gives one value at most."""
+    flat = tuple(key for key, inner in ways if not inner)
+    deep = tuple(ways)
+    if len(flat) == len(ways):
+
+        def pick(record: Any) -> list[Any]:
+            return [value for key in flat if (value := record.get(key)) or value == 0]
+
+        return pick
+
+    def follow(record: Any) -> list[Any]:
+        found: list[Any] = []
+        for key, inner in deep:
+            if (value := record.get(key)) is None:
+                continue
+            for name in inner:
+                if type(value) is not dict:
+                    break
+                value = value.get(name)
+            else:
+                if value or value == 0:
+                    found.append(value)
+        return found
+
+    return follow
 
 
 def _nowhere(_: Any) -> list[Any]:

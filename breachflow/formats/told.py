@@ -26,7 +26,7 @@ PLACEHOLDERS = frozenset(
 LONGEST_PLACEHOLDER = max(map(len, PLACEHOLDERS))
 
 
-class Told(Struct, kw_only=True):
+class Told(Struct, kw_only=True, gc=False):
     """One record as it was found: loosely typed, nothing checked yet; `event` below makes sense of it.
 
     `detected_at` are candidates, the most telling first. `stable` are values that stay the same through updates of

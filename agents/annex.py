@@ -171,7 +171,8 @@ def _serve(
     while True:
         try:
             asked = pipe.recv_bytes()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
+            # Closed by the worker, or with it.
             seat.let_go()
             return
         relay.told.clear()
@@ -184,7 +185,7 @@ def _serve(
             answer = Answer(contended=str(problem))
         try:
             pipe.send_bytes(_encode(msgspec.structs.replace(answer, metered=tuple(relay.told))))
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             return  # The worker ended meanwhile.
 
 

@@ -109,3 +109,14 @@ def test_lines_that_open_brackets_without_end_are_not_looked_through_again_and_a
     pieces = sum(1 for _ in formats.split(table))
     assert pieces == 25_000
     assert time.thread_time() - started < 1.2, "a megabyte of them took more than two seconds"
+
+
+def test_two_kilobytes_of_cut_documents_are_read_in_an_instant():
+    """An object and a list that begin on every line and end nowhere: found by the fuzzer, which allows 50 ms."""
+    payload = b"{\n[a" * 500
+    took = []
+    for _ in range(5):
+        started = time.thread_time()
+        formats.read(payload, received_at=RECEIVED)
+        took.append(time.thread_time() - started)
+    assert min(took) < 0.05

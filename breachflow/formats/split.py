@@ -17,7 +17,7 @@ from breachflow.formats.limits import MAX_DEPTH, MAX_PAYLOAD
 CHUNK = 1 << 20
 """Bytes read at a time; what is held is one record and one chunk, however long the file."""
 
-REREAD = 100_000
+REREAD = 30_000
 """Bytes of one file that are looked at twice, to tell a document that was cut off from one that goes on in the next
 line. Once they are used up, a line that begins like a document begins one: whoever sends thousands of cut documents
 must not make each of them cost the whole file."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ from breachflow.store import Unavailable
 from breachflow.workflow import Contended, Workflow, where
 
 ORPHANED = 3.0  # Seconds that it may still commit once the worker is gone; long before another one takes over.
+GARBAGE = 50_000  # Values made before the youngest are looked through: some batches of them.
 REACH = b""  # The question whether the database is there.
 
 log = structlog.get_logger("breachflow")
@@ -117,6 +119,12 @@ class Annex(Patient):
             return _answers.decode(self._pipe.recv_bytes())
         except (EOFError, OSError) as gone:
             raise Ended("the process that commits events has ended") from gone
+
+
+def spare_garbage() -> None:
+    """Let the collector look less often: a batch makes some ten thousand values that live as long as it does."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 def annex(make_workflow: Callable[[], Workflow], take: Take, group: str, figures: Figures, meter: Meter) -> Annex:

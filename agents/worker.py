@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -23,7 +22,7 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from breachflow.agents import broker
-from breachflow.agents.annex import Annex, Ended, annex
+from breachflow.agents.annex import Annex, Ended, annex, spare_garbage
 from breachflow.agents.app import App, app
 from breachflow.agents.clerk import Clerk, Patient, rehearsed
 from breachflow.agents.course import Course, Place
@@ -48,7 +47,6 @@ LOOK_EVERY = 5.0  # Seconds between two looks at the lag.
 STARTS_WITHIN = 60.0  # Seconds for Faust to start: as long as a lag may stand.
 HANGING = 120.0  # Seconds in one commit: far longer than locks and connections are waited for.
 LONGEST_WAIT = 5.0  # Seconds between two tries to start.
-GARBAGE = 50_000  # Values made before the youngest are looked through: some batches of them.
 REPEAT_SECONDS = 60.0  # A library that says the same every few seconds would bury the rest of the log.
 
 log = structlog.get_logger("breachflow")
@@ -278,9 +276,7 @@ def work(
     settings: Settings, make_workflow: Callable[[], Workflow], *, singly: bool = False, meter: Meter | None = None
 ) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; return the exit code."""
-    # A batch makes some ten thousand values that live as long as it does: looking through them is in vain.
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
+    spare_garbage()
     figures, counted = Figures(), meter or Meter()
     take = Events({event.topic: event.format for event in settings.event_topics}, figures)
     events = annex(make_workflow, take, settings.kafka_group, figures, counted)

@@ -31,7 +31,7 @@ from kafka_server import KafkaServer
 from postgres_server import PostgresServer
 from story import BREACH
 
-from breachflow.agents.annex import annex
+from breachflow.agents.annex import annex, spare_garbage
 from breachflow.agents.app import app
 from breachflow.agents.broker import client
 from breachflow.agents.clerk import Clerk
@@ -208,6 +208,7 @@ def processes(place: House, server: PostgresServer, workers: int, number: int) -
 def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
+    spare_garbage()  # As a worker does, and for all that are measured here.
     folder = Path(tempfile.mkdtemp(prefix="breachflow-bench-"))
     kafka, postgres = KafkaServer(), PostgresServer(durable=True)
     try:

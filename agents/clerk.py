@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -20,7 +21,7 @@ T = TypeVar("T")
 log = structlog.get_logger("breachflow")
 
 
-class Patient:
+class Patient(ABC):
     """Tries again what passes, and says how long it has been trying. Any other failure leaves as it is."""
 
     def __init__(self, name: str) -> None:
@@ -29,9 +30,9 @@ class Patient:
         self.busy_since: float | None = None
         self.retries = 0
 
+    @abstractmethod
     def close(self) -> None:
         """Take nothing more; what is in hand is finished."""
-        raise NotImplementedError
 
     async def patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         """Do it, again and again until the database takes it. It must bear being done twice."""
